@@ -1,0 +1,105 @@
+"""What is handed back to a student, as Markdown."""
+
+from __future__ import annotations
+
+from autograder.course import Assignment
+from autograder.reports.markdown import fence, prose
+from autograder.reports.words import (
+    failures,
+    number,
+    part_word,
+    passed,
+    ran,
+    reason,
+    word,
+)
+from autograder.results import PartResult, Report, Status, TestResult
+
+_PROSE = ("Looks like", "Try")
+
+
+def feedback_markdown(report: Report, assignment: Assignment) -> str:
+    """Return a student's feedback: points, reasons, and what each failed test may say.
+
+    Public tests say everything. Hidden ones say what the assignment's policy allows: ``title``
+    their title, ``message`` also the kind of failure, the mistake it looks like and what to try,
+    ``full`` everything.
+    """
+    blocks = [
+        f"# {prose(assignment.number)} {prose(assignment.title)}",
+        f"{prose(report.student)}: {_total(report)}",
+        _overview(report),
+    ]
+    for part in report.parts:
+        blocks += _part(part, assignment.policy)
+    if report.notes:
+        blocks.append("## What was noticed in what you handed in")
+        blocks.append("\n".join(f"- {prose(note)}" for note in report.notes))
+    return "\n\n".join(blocks) + "\n"
+
+
+def visible_lines(test: TestResult, policy: str) -> list[tuple[str, str]]:
+    """Return the lines of a failed test's message that its student may see."""
+    if not test.hidden or policy == "full":
+        return test.message.lines()
+    if policy == "message":
+        return [pair for pair in test.message.lines() if pair[0] in _PROSE]
+    return []
+
+
+def _total(report: Report) -> str:
+    points = f"**{number(report.score)} of {number(report.points)} points**"
+    if report.has_grader_error:
+        return (
+            f"{points} so far, **pending**. The grader itself failed on a part of this. "
+            "That is not your fault and is not charged to you: it will be graded again."
+        )
+    return points
+
+
+def _overview(report: Report) -> str:
+    rows = ["| Part | Points | Tests passed | |", "|:--|--:|--:|:--|"]
+    for part in report.parts:
+        pending = part.status is Status.GRADER_ERROR
+        score = "pending" if pending else number(part.score)
+        shown = part_word(part)
+        rows.append(
+            f"| {prose(part.name)} | {score} / {number(part.points)} "
+            f"| {passed(part)} / {len(ran(part))} | {shown.mark} {shown.word} |"
+        )
+    return "\n".join(rows)
+
+
+def _part(part: PartResult, policy: str) -> list[str]:
+    if part.status is Status.PASSED:
+        return []
+    pending = part.status is Status.GRADER_ERROR
+    score = "pending" if pending else number(part.score)
+    blocks = [
+        f"## {prose(part.name)}: {score} of {count_points(part.points)}",
+        prose(reason(part)),
+    ]
+    for test in failures(part):
+        blocks += _test(test, policy)
+    return blocks
+
+
+def count_points(points: float) -> str:
+    """Write points with their noun."""
+    return f"{number(points)} point" + ("" if points == 1 else "s")
+
+
+def _test(test: TestResult, policy: str) -> list[str]:
+    shown = word(test.status)
+    kind = "hidden" if test.hidden else "public"
+    blocks = [f"### {shown.mark} {prose(test.title)} ({kind} test)"]
+    if test.status is Status.GRADER_ERROR:
+        return [*blocks, shown.sentence]
+    lines = visible_lines(test, policy)
+    if not test.hidden or policy != "title":
+        blocks.append(shown.sentence)
+    values = [(label, text) for label, text in lines if label not in _PROSE]
+    if values:
+        blocks.append(fence("\n".join(f"{label + ':':<18}{text}" for label, text in values)))
+    blocks += [f"**{label}.** {prose(text)}" for label, text in lines if label in _PROSE]
+    return blocks
