@@ -12,6 +12,7 @@ class StudentFault(Exception):
         status: The status that the test gets.
         text: What to tell the student, one line or a few.
         kinds: For an exception of the student's own: its class and base classes, by name.
+        message: For an exception of the student's own: its text.
     """
 
     def __init__(self, status: Status, text: str, kinds: tuple[str, ...] = ()) -> None:
@@ -19,6 +20,7 @@ class StudentFault(Exception):
         self.status = status
         self.text = text
         self.kinds = kinds
+        self.message = ""
 
 
 class Mismatch(AssertionError):

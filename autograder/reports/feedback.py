@@ -16,6 +16,7 @@ from autograder.reports.words import (
 from autograder.results import PartResult, Report, Status, TestResult
 
 _PROSE = ("Looks like", "Try")
+_UNTRIED = (Status.MISSING, Status.NOT_ATTEMPTED, Status.NOT_GRADABLE)
 
 
 def feedback_markdown(report: Report, assignment: Assignment) -> str:
@@ -79,9 +80,14 @@ def _part(part: PartResult, policy: str) -> list[str]:
         f"## {prose(part.name)}: {score} of {count_points(part.points)}",
         prose(reason(part)),
     ]
-    for test in failures(part):
-        blocks += _test(test, policy)
-    return blocks
+    if part.status in _UNTRIED:
+        return blocks
+    told = [(test, visible_lines(test, policy)) for test in failures(part)]
+    silent = [_item(test, policy) for test, lines in told if not lines]
+    for test, lines in told:
+        if lines:
+            blocks += _test(test, lines)
+    return [*blocks, "\n".join(silent)] if silent else blocks
 
 
 def count_points(points: float) -> str:
@@ -89,17 +95,23 @@ def count_points(points: float) -> str:
     return f"{number(points)} point" + ("" if points == 1 else "s")
 
 
-def _test(test: TestResult, policy: str) -> list[str]:
+def _item(test: TestResult, policy: str) -> str:
+    """A failed test that may say no more than its title, or its title and its kind of failure."""
+    title = f"- {word(test.status).mark} {_title(test)}"
+    if test.hidden and policy == "title" and test.status is not Status.GRADER_ERROR:
+        return title
+    return f"{title}: {word(test.status).sentence}"
+
+
+def _test(test: TestResult, lines: list[tuple[str, str]]) -> list[str]:
     shown = word(test.status)
-    kind = "hidden" if test.hidden else "public"
-    blocks = [f"### {shown.mark} {prose(test.title)} ({kind} test)"]
-    if test.status is Status.GRADER_ERROR:
-        return [*blocks, shown.sentence]
-    lines = visible_lines(test, policy)
-    if not test.hidden or policy != "title":
-        blocks.append(shown.sentence)
+    blocks = [f"### {shown.mark} {_title(test)}", shown.sentence]
     values = [(label, text) for label, text in lines if label not in _PROSE]
     if values:
         blocks.append(fence("\n".join(f"{label + ':':<18}{text}" for label, text in values)))
     blocks += [f"**{label}.** {prose(text)}" for label, text in lines if label in _PROSE]
     return blocks
+
+
+def _title(test: TestResult) -> str:
+    return f"{prose(test.title)} ({'hidden' if test.hidden else 'public'} test)"

@@ -7,13 +7,14 @@ import re
 from autograder.reports.words import line
 from autograder.show import clean
 
-_SPECIAL = re.compile(r"([\\`*_\[\](){}<>#|~!@:$&^])")
+_SPECIAL = re.compile(r"([\\`*_\[\](){}<>#|~!@$&^])")
 _BLOCK = re.compile(r"^([-+=]|\d+[.)])")
 
 
 def prose(text: str, limit: int = 600) -> str:
     """Escape text for a line of prose: no markup, no HTML, no links or mentions of its own."""
-    safe = _SPECIAL.sub(r"\\\1", line(text, limit)).replace("www.", "www\\.")
+    safe = _SPECIAL.sub(r"\\\1", line(text, limit))
+    safe = safe.replace("://", ":\\/\\/").replace("www.", "www\\.")
     return _BLOCK.sub(lambda match: match[0][:-1] + "\\" + match[0][-1], safe)
 
 

@@ -1,0 +1,310 @@
+"""Start the zygote, and through it one process tree for each submission."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from typing import Any
+
+from autograder import wire
+from autograder.course import Limits
+from autograder.faults import GraderFault, StudentFault
+from autograder.results import Status
+from autograder.sandbox import view
+from autograder.sandbox.channel import Channel, Died, Output, Overdue
+
+_START_SECONDS = 120.0
+_SET_UP_SECONDS = 20.0
+_CPU_BACKSTOP = 600
+
+
+class Unavailable(Exception):
+    """This machine does not give the rung; the message says why."""
+
+
+class Zygote:
+    """A warm interpreter in the sandbox, from which submissions are forked.
+
+    Attributes:
+        wrapped: Whether bubblewrap is around it as a second wall.
+    """
+
+    rung = "namespaces"
+
+    def __init__(self, libraries: tuple[str, ...], *, use_bwrap: bool | None = None) -> None:
+        """Start it.
+
+        Args:
+            libraries: What to keep warm.
+            use_bwrap: Whether to start it under bubblewrap; by default where that is installed.
+
+        Raises:
+            Unavailable: This machine does not allow it.
+        """
+        bwrap = shutil.which("bwrap") if use_bwrap is not False else None
+        if use_bwrap and not bwrap:
+            raise Unavailable("bubblewrap is not installed")
+        self.wrapped = bwrap is not None
+        self.jobs = itertools.count(1)
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.process = self._start(libraries, bwrap, theirs)
+        theirs.close()
+        try:
+            self._expect_ready()
+            StudentProcess(self, Limits(), {}).close()  # the walls stand, or we know it now
+        except (GraderFault, StudentFault) as error:
+            self.close()
+            raise Unavailable(str(error)) from None
+
+    def _start(
+        self, libraries: tuple[str, ...], bwrap: str | None, theirs: socket.socket
+    ) -> subprocess.Popen[bytes]:
+        readable = view.readable_paths()
+        settings = {"readable": readable, "libraries": libraries, "own_view": bwrap is None}
+        code = (
+            f"import sys; sys.path.insert(0, {str(view.PACKAGE.parent)!r}); "
+            "from autograder.inside import zygote; zygote.main()"
+        )
+        fd = theirs.fileno()
+        command = [sys.executable, "-s", "-P", "-B", "-c", code, str(fd), json.dumps(settings)]
+        if bwrap:
+            wrapper = view.bubblewrap_command(bwrap, readable, root=os.geteuid() == 0)
+            command = [*wrapper, "--", *command]
+        self.log = os.memfd_create("zygote-log") if hasattr(os, "memfd_create") else None
+        return subprocess.Popen(
+            command,
+            env=clean_environment(),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self.log if self.log is not None else subprocess.DEVNULL,
+            pass_fds=(fd,),
+        )
+
+    def _expect_ready(self) -> None:
+        self.control.settimeout(_START_SECONDS)
+        try:
+            data = self.control.recv(65536)
+        except TimeoutError:
+            raise GraderFault("the sandbox did not start in two minutes") from None
+        reply = json.loads(data) if data else {"error": self._last_words()}
+        if "error" in reply:
+            raise GraderFault(str(reply["error"]))
+
+    def _last_words(self) -> str:
+        if self.log is None:
+            return "the sandbox did not start"
+        size = os.fstat(self.log).st_size
+        text = os.pread(self.log, 2000, max(0, size - 2000)).decode("utf-8", "replace").strip()
+        return text.splitlines()[-1] if text else "the sandbox did not start"
+
+    def request(self, message: dict[str, Any], fds: tuple[int, ...] = ()) -> dict[str, Any]:
+        """Ask the zygote for something.
+
+        Raises:
+            GraderFault: It refused or is gone.
+        """
+        self.control.settimeout(_SET_UP_SECONDS)
+        try:
+            socket.send_fds(self.control, [json.dumps(message).encode()], list(fds))
+            data = self.control.recv(65536)
+        except OSError as error:
+            raise GraderFault(f"the sandbox is gone: {error}") from None
+        if not data:
+            raise GraderFault(f"the sandbox is gone: {self._last_words()}")
+        reply: dict[str, Any] = json.loads(data)
+        if "error" in reply:
+            raise GraderFault(f"the sandbox could not be set up: {reply['error']}")
+        return reply
+
+    def close(self) -> None:
+        """Hang up; the zygote takes everything down with it."""
+        self.control.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.log is not None:
+            os.close(self.log)
+            self.log = None
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment of a student process: nothing of ours, one thread, fixed hashing."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/tmp",
+        "LANG": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "MPLBACKEND": "Agg",
+    }
+
+
+class StudentProcess:
+    """The process tree of one submission.
+
+    Attributes:
+        failures: For each file whose import failed: what the server says of the exception, or the
+            fault that ended the process.
+        loaded: Files that were imported.
+    """
+
+    def __init__(self, zygote: Zygote, limits: Limits, order: dict[str, Any]) -> None:
+        """Start it, and import the submission if there is one.
+
+        Args:
+            zygote: Where it is forked.
+            limits: What it may use.
+            order: ``files``, ``load``, ``homes``, ``forbidden`` as ``inside.submission`` takes them.
+        """
+        self.zygote = zygote
+        self.limits = limits
+        self.job = next(zygote.jobs)
+        self.budget = wire.Budget()
+        self.failures: dict[str, Any] = {}
+        self.loaded: list[str] = []
+        self.alive = True
+        self._spawn()
+        if order:
+            self._load(order)
+
+    def _spawn(self) -> None:
+        self.control, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, data = socket.socketpair()
+        read, write = os.pipe()
+        self.output = Output(read, self.limits.output_kb << 10)
+        self.data = Channel(ours, self.output, self.budget)
+        rules = {
+            "memory_mb": self.limits.memory_mb,
+            "disk_mb": self.limits.disk_mb,
+            "cpu_seconds": _CPU_BACKSTOP,
+        }
+        try:
+            self.zygote.request(
+                {"op": "spawn", "job": self.job, "rules": rules},
+                (control.fileno(), data.fileno(), write),
+            )
+        finally:
+            control.close()
+            data.close()
+            os.close(write)
+
+    def _load(self, order: dict[str, Any]) -> None:
+        """Send the files and hear how each import went; a hang or a death ends this process."""
+        deadline = time.monotonic() + _SET_UP_SECONDS
+        current = ""
+        try:
+            self.data.send(order, _no_reference, deadline)
+            while True:
+                message = self._message(deadline)
+                if message[0] == "ready":
+                    return
+                if message[0] == "loading":
+                    current = message[1]
+                    deadline = time.monotonic() + max(self.limits.seconds, 5.0)
+                elif message[2] is None:
+                    self.loaded.append(message[1])
+                else:
+                    self.failures[message[1]] = message[2]
+        except StudentFault as fault:
+            self._give_up(order, current, fault)
+        except Overdue:
+            self._give_up(order, current, StudentFault(Status.TIMEOUT, "It was still being imported"
+                f" after {max(self.limits.seconds, 5.0):g} seconds, and was stopped."))
+        except Died:
+            if not current:
+                raise GraderFault(f"the sandbox: {self.output_text()[-300:]}") from None
+            self._give_up(order, current, self.cause_of_death(None))
+
+    def _message(self, deadline: float) -> Any:
+        message = self.data.receive(_refuse_reference, deadline)
+        shapes = {"loading": 2, "loaded": 3, "ready": 1}
+        if type(message) is tuple and message and shapes.get(str(message[0])) == len(message):
+            return message
+        raise StudentFault(Status.PROTOCOL, "The submission broke the protocol while imported.")
+
+    def _give_up(self, order: dict[str, Any], current: str, fault: StudentFault) -> None:
+        self.failures[current or order["load"][0]] = fault
+        self.close()
+
+    def fork(self, part: str) -> Channel:
+        """Fork a process that serves one part.
+
+        Raises:
+            StudentFault: The process that imported the submission is gone.
+        """
+        ours, theirs = socket.socketpair()
+        try:
+            self.control.settimeout(_SET_UP_SECONDS)
+            socket.send_fds(self.control, [part.encode()], [theirs.fileno()])
+        except OSError:
+            ours.close()
+            raise StudentFault(Status.CRASHED, "The submission's process is gone.") from None
+        finally:
+            theirs.close()
+        return Channel(ours, self.output, self.budget)
+
+    def finish(self, channel: Channel) -> int | None:
+        """Hang up on a part and return how its process ended, as ``waitpid`` tells it.
+
+        The submission's own process reports this, so it explains a zero and never earns a point.
+        None when no believable answer came; then everything of the submission has been killed.
+        """
+        channel.close()
+        try:
+            self.control.settimeout(2.0)
+            status = int(self.control.recv(64))
+        except (OSError, ValueError):
+            self.close()
+            return None
+        return status
+
+    def cause_of_death(self, status: int | None) -> StudentFault:
+        """Say why a process that hung up is gone."""
+        if status is None:
+            return StudentFault(Status.CRASHED, "The submission's process died.")
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            names = {6: "it aborted", 9: "it was killed", 11: "segmentation fault", 24: "CPU limit"}
+            text = names.get(number, "killed by a signal")
+            return StudentFault(Status.CRASHED, f"The process crashed: {text} (signal {number}).")
+        code = os.WEXITSTATUS(status)
+        return StudentFault(Status.EXITED, f"The process ended itself with exit code {code}.")
+
+    def output_text(self) -> str:
+        """The first of what the submission printed so far."""
+        try:
+            self.output.drain()
+        except StudentFault:
+            pass
+        return self.output.text()
+
+    def close(self) -> None:
+        """Kill everything of the submission and wait until it is gone."""
+        if not self.alive:
+            return
+        self.alive = False
+        self.zygote.request({"op": "kill", "job": self.job})
+        self.output_text()
+        self.control.close()
+        self.data.close()
+        os.close(self.output.fd)
+
+
+def _no_reference(value: Any) -> None:
+    return None
+
+
+def _refuse_reference(code: int, payload: Any) -> Any:
+    raise wire.WireError("a reference where none belongs")

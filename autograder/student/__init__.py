@@ -1,0 +1,1 @@
+"""The fixture ``student``: the submission as a test sees it, through the wire or in process."""
