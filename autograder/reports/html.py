@@ -1,7 +1,7 @@
 """A class as one HTML file: no network, no dependencies, safe to open and to pass on.
 
-A strict content security policy is part of the file: only the one script and the one style sheet whose
-hashes it names are live, whatever a submission managed to print.
+A strict content security policy is part of the file: only the one script and the one style sheet
+whose hashes it names are live, whatever a submission managed to print.
 """
 
 from __future__ import annotations

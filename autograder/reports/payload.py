@@ -27,7 +27,7 @@ def payload(reports: Sequence[Report]) -> str:
 
 
 def embed(data: object) -> str:
-    """Write JSON in ASCII without ``<``, ``>`` or ``&``: nothing in it can end or open an element."""
+    """Write JSON in ASCII without ``<``, ``>`` or ``&``, so that it can end or open no element."""
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
