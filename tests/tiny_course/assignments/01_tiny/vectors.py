@@ -11,6 +11,7 @@ ALPHABET = """abc
 
 xyz"""
 
+
 # Two comments that belong to what follows:
 # the product.
 

@@ -15,6 +15,7 @@ ALPHABET = """abc
 
 xyz"""
 
+
 # Two comments that belong to what follows:
 # the product.
 
