@@ -58,7 +58,7 @@ def euclidean_distance(a: np.ndarray, b: np.ndarray) -> float:
         a, b: (D,), D >= 0. The distance of empty vectors is 0.0.
 
     Example:
-        >>> euclidean_distance(np.array([1.0, 1.0]), np.array([4.0, 5.0]))
+        >>> euclidean_distance(np.array([1.0, 5.0]), np.array([4.0, 1.0]))
         5.0
     """
     ### BEGIN SOLUTION
