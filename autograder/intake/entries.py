@@ -1,0 +1,66 @@
+"""One entry per student from a folder of submissions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from autograder.course import Assignment, CourseError
+from autograder.intake.kinds import in_cache
+from autograder.intake.names import Who, distinct, identify
+from autograder.intake.values import Entry, listed, shown
+
+_LISTS = (".csv", ".xlsx", ".json", ".toml")
+
+
+def find_submissions(folder: Path, assignment: Assignment) -> list[Entry]:
+    """Find the entries of a class, sorted by student.
+
+    Each file or folder is one student's, named as ``autograder.intake.names`` says. Caches and
+    lists of the instructor's (``.csv``, ``.xlsx``, ``.json``, ``.toml``) are no entries.
+
+    Args:
+        folder: Where the submissions are.
+        assignment: What they are submissions of.
+
+    Raises:
+        CourseError: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise CourseError(f"There is no folder {folder}. Name the one that holds the submissions.")
+    groups: dict[str, list[tuple[Path, Who]]] = {}
+    for path in sorted(folder.iterdir(), key=lambda each: each.name):
+        who = identify(path.name, path.is_dir())
+        listing = not who.platform and path.name.casefold().endswith(_LISTS) and path.is_file()
+        if not in_cache(path.name) and path.name != ".gitignore" and not listing:
+            groups.setdefault(who.key, []).append((path, who))
+    names = distinct(list(groups))
+    entries = [_entry(names[key], key, found, folder) for key, found in groups.items()]
+    return sorted(entries, key=lambda entry: entry.student)
+
+
+def single(path: Path) -> Entry:
+    """Return the entry that one path is by itself."""
+    name = path.resolve().name if path.name in ("", "..") else path.name
+    who = identify(name, path.is_dir())
+    return _entry(distinct([who.key])[who.key], who.key, [(path, who)], None)
+
+
+def _entry(student: str, key: str, found: list[tuple[Path, Who]], folder: Path | None) -> Entry:
+    paths = tuple(path for path, _ in found)
+    notes: tuple[str, ...] = ()
+    if student != key:
+        notes = (f"The name {shown(key)} was changed to {student}, to be safe as a file name.",)
+    refused = ""
+    if len(found) > 1 and not all(who.platform for _, who in found):
+        names = listed([path.name for path in paths])
+        refused = f"{shown(key)} is there more than once: {names}. Keep one of them."
+    outside = [path for path in paths if folder and path.is_symlink() and _leaves(path, folder)]
+    if outside:
+        target = shown(os.readlink(outside[0]))
+        refused = f"{shown(outside[0].name)} is a link to {target}. Put the work itself there."
+    return Entry(student, paths, notes, refused)
+
+
+def _leaves(path: Path, folder: Path) -> bool:
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
