@@ -128,6 +128,14 @@ def test_a_notebook_check_escapes_what_the_student_chose():
     assert "\x1b" not in text
 
 
+def test_a_notebook_check_takes_the_colours_of_its_page():
+    text = html_check(make_report({"dot": [wrong()]}), make_assignment(), False)
+    tables = re.findall(r"<table[^>]*>", text)
+    assert len(tables) == 2
+    assert all("color:inherit" in table for table in tables)
+    assert "background:#" not in text
+
+
 def test_policy_decides_what_hidden_tests_say():
     hidden = wrong(hidden=True)
     assert visible_lines(hidden, "title") == []

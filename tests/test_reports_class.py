@@ -211,6 +211,12 @@ def test_the_page_holds_all_that_staff_may_see():
     assert student["parts"][0][5][0][2] == [["Got", "14.0"]]
 
 
+def test_the_page_counts_how_parts_ended():
+    text = class_html(small("111", "011", "111"), make_assignment(), engine_version="1")
+    endings = text.partition('id="endings">')[2].partition("</p>")[0]
+    assert re.findall(r"</svg>([^<]+)", endings) == ["passed 2", "wrong 1"]
+
+
 def test_a_weak_sandbox_is_named():
     from dataclasses import replace
 

@@ -20,7 +20,7 @@ from autograder.reports.charts import meter, score_histogram
 from autograder.reports.payload import payload
 from autograder.reports.rows import concerns, student_row
 from autograder.reports.statistics import class_statistics
-from autograder.reports.words import count, line, number
+from autograder.reports.words import count, line, number, word
 from autograder.results import Report
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -90,6 +90,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals.update(meter=meter, histogram=score_histogram, count=count)
+    environment.globals.update(meter=meter, histogram=score_histogram, count=count, word=word)
     environment.filters.update(number=number, line=line)
     return environment

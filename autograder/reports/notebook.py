@@ -16,6 +16,7 @@ from autograder.show import clean
 _COLOURS = {"pass": "#2e9e6b", "part": "#b98a1d", "fail": "#d2554a", "stop": "#d2554a"}
 _FAINT = "opacity:.7"
 _RULE = "1px solid rgba(128,128,128,.3)"
+_TABLE = "border-collapse:collapse;border:0;color:inherit;font-size:inherit"
 _CELL = "padding:2px 14px 2px 0;text-align:left;background:none;border:0"
 _NUMBER = _CELL.replace("left", "right") + ";font-variant-numeric:tabular-nums;white-space:nowrap"
 
@@ -34,7 +35,7 @@ def html_check(report: Report, assignment: Assignment, hidden_ran: bool) -> str:
         for part in report.parts
         if part.first_failure and part.first_failure.status is not Status.NOT_ATTEMPTED
     )
-    table = f'<table style="border-collapse:collapse;border:0;margin:6px 0">{rows}</table>'
+    table = f'<table style="{_TABLE};margin:6px 0">{rows}</table>'
     steps = "".join(f"<div>{_step(step)}</div>" for step in advice(report, assignment))
     head = f"<strong>{_text(verdict(report, hidden_ran))}</strong>"
     return (
@@ -65,7 +66,7 @@ def _failure(part: PartResult, test: TestResult, report: Report, assignment: Ass
     title = f"{_mark(word(test.status))}<strong>{_text(line(part.name, 60))}</strong>"
     return (
         f'<div style="border-top:{_RULE};padding:6px 0">{title}: {_text(line(test.title))}'
-        f'<table style="border-collapse:collapse;border:0;margin:2px 0 0">{rows}</table></div>'
+        f'<table style="{_TABLE};margin:2px 0 0">{rows}</table></div>'
     )
 
 
