@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_PLAIN = frozenset({"property", "staticmethod", "classmethod", "abstractmethod"})
 _DYNAMIC = frozenset({"globals", "vars", "exec", "eval", "setattr", "locals", "__import__"})
 
 
@@ -37,6 +38,8 @@ def is_dynamic(tree: ast.Module) -> bool:
         for node in ast.walk(statement):
             if isinstance(node, ast.Name) and node.id in _DYNAMIC:
                 return True
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                return True
     return False
 
 
@@ -55,11 +58,13 @@ def is_stub(node: ast.AST | None) -> bool:
     """Whether a definition does nothing but raise NotImplementedError."""
     if isinstance(node, ast.ClassDef):
         methods = [each for each in node.body if isinstance(each, Definition)]
-        return bool(methods) and all(is_stub(each) for each in methods)
+        plain = methods and not node.decorator_list
+        return bool(plain) and all(is_stub(each) for each in methods)
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return False
     body = _without_docstring(node.body)
-    return len(body) == 1 and _raises_not_implemented(body[0])
+    plain = all(isinstance(each, ast.Name) and each.id in _PLAIN for each in node.decorator_list)
+    return plain and len(body) == 1 and _raises_not_implemented(body[0])
 
 
 def same(one: ast.AST | None, other: ast.AST | None) -> bool:

@@ -6,33 +6,11 @@ import ast
 import re
 from collections.abc import Callable, Iterable
 
-_DISPLAY = frozenset(
-    ["matplotlib", "IPython", "google", "seaborn", "plotly", "ipywidgets", "autograder", "course"]
-)
+_DISPLAY = re.compile("matplotlib|IPython|google|seaborn|plotly|ipywidgets|autograder|course")
 _READS = re.compile(r"load|read|open|genfromtxt|fromfile|url|save|show|plot|input|seed", re.I)
-_BUILTINS = frozenset(
-    [
-        "abs",
-        "bool",
-        "bytes",
-        "dict",
-        "float",
-        "frozenset",
-        "int",
-        "len",
-        "list",
-        "max",
-        "min",
-        "range",
-        "reversed",
-        "round",
-        "set",
-        "sorted",
-        "str",
-        "sum",
-        "tuple",
-        "zip",
-    ]
+_BUILTIN = re.compile(
+    "abs|bool|bytes|dict|float|frozenset|int|len|list|max|min|range|reversed|round|set|sorted|str|sum"
+    "|tuple|zip"
 )
 
 
@@ -72,9 +50,9 @@ def is_definition(node: ast.stmt, imported: frozenset[str]) -> bool:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return True
     if isinstance(node, ast.Import):
-        return not any(each.name.partition(".")[0] in _DISPLAY for each in node.names)
+        return not any(_is_display(each.name) for each in node.names)
     if isinstance(node, ast.ImportFrom):
-        return (node.module or "").partition(".")[0] not in _DISPLAY
+        return not _is_display(node.module or "")
     if isinstance(node, ast.If | ast.Try):
         bodies = [node.body, node.orelse]
         if isinstance(node, ast.Try):
@@ -96,6 +74,10 @@ def imported_names(nodes: Iterable[ast.stmt]) -> frozenset[str]:
         if isinstance(node, ast.Import)
         for each in node.names
     )
+
+
+def _is_display(module: str) -> bool:
+    return bool(_DISPLAY.fullmatch(module.partition(".")[0]))
 
 
 def _lines(node: ast.stmt) -> range:
@@ -120,7 +102,7 @@ def _simple(value: ast.expr | None, imported: frozenset[str]) -> bool:
 
 def _harmless(function: ast.expr, imported: frozenset[str]) -> bool:
     if isinstance(function, ast.Name):
-        return function.id in _BUILTINS
+        return bool(_BUILTIN.fullmatch(function.id))
     while isinstance(function, ast.Attribute):
         if _READS.search(function.attr):
             return False

@@ -6,29 +6,10 @@ import re
 import sys
 from enum import Enum
 
-_CACHES = frozenset(
-    [
-        "__macosx",
-        ".ds_store",
-        ".git",
-        ".hg",
-        ".svn",
-        "__pycache__",
-        ".ipynb_checkpoints",
-        ".venv",
-        "venv",
-        "site-packages",
-        "node_modules",
-        ".pytest_cache",
-        ".mypy_cache",
-        ".ruff_cache",
-        ".hypothesis",
-        ".idea",
-        ".vscode",
-        ".tox",
-        "thumbs.db",
-        "desktop.ini",
-    ]
+_CACHE = re.compile(
+    r"__macosx|\.ds_store|\.git|\.hg|\.svn|__pycache__|\.ipynb_checkpoints|\.?venv|site-packages"
+    r"|node_modules|\.(pytest|mypy|ruff)_cache|\.hypothesis|\.idea|\.vscode|\.tox|thumbs\.db"
+    r"|desktop\.ini|\._.*"
 )
 _STEERING = re.compile(
     r"conftest\.py|pytest\.ini|\.pytest\.ini|pyproject\.toml|setup\.cfg|setup\.py|tox\.ini"
@@ -46,21 +27,8 @@ _WORDS = {
     ".html": "a web page",
     ".txt": "a text file",
 }
-_LIBRARIES = frozenset(
-    [
-        "numpy",
-        "torch",
-        "pytest",
-        "_pytest",
-        "pluggy",
-        "hypothesis",
-        "autograder",
-        "course",
-        "msgpack",
-        "conftest",
-        "sitecustomize",
-        "usercustomize",
-    ]
+_LIBRARY = re.compile(
+    "numpy|torch|_?pytest|pluggy|hypothesis|msgpack|autograder|course|conftest|(site|user)customize"
 )
 
 
@@ -92,8 +60,7 @@ def kind_of(path: str) -> Kind:
 
 def in_cache(path: str) -> bool:
     """Whether a path is, or is inside, something that tools and systems leave behind."""
-    parts = path.casefold().split("/")
-    return any(part in _CACHES or part.startswith("._") for part in parts)
+    return any(_CACHE.fullmatch(part) for part in path.casefold().split("/"))
 
 
 def in_words(name: str) -> str:
@@ -104,4 +71,4 @@ def in_words(name: str) -> str:
 
 def shadows(module: str) -> bool:
     """Whether a module of this name would hide one that numpy, torch or Python itself needs."""
-    return module.casefold() in _LIBRARIES or module.casefold() in sys.stdlib_module_names
+    return bool(_LIBRARY.fullmatch(module.casefold())) or module in sys.stdlib_module_names

@@ -19,11 +19,13 @@ class Module:
 
     Attributes:
         names: What its top-level names are bound to.
-        open: Whether it may define more than can be seen without running it.
+        stars: The modules whose names it takes over with ``from module import *``.
+        dynamic: Whether it may define more than can be seen without running it.
     """
 
     names: Mapping[str, ast.AST]
-    open: bool
+    stars: tuple[str, ...]
+    dynamic: bool
 
     def find(self, name: str) -> ast.AST | None:
         """Find what a part provides, ``Class.method`` included."""
@@ -51,8 +53,8 @@ def look(text: str) -> Module | None:
         tree = parse(text)
     except Unparsable:
         return None
-    hidden = bool(definitions.star_imports(tree)) or definitions.is_dynamic(tree)
-    return Module(definitions.bindings(tree), hidden)
+    stars = tuple(definitions.star_imports(tree))
+    return Module(definitions.bindings(tree), stars, definitions.is_dynamic(tree))
 
 
 def survey(files: Mapping[str, str], unread: Mapping[str, str], assignment: Assignment) -> Survey:
@@ -63,7 +65,7 @@ def survey(files: Mapping[str, str], unread: Mapping[str, str], assignment: Assi
         unread: Files that cannot be parsed; nothing is said about parts that may be in them.
         assignment: Whose parts to look for.
     """
-    modules = {file: look(files[file]) for file in assignment.files if file in files}
+    modules = {file: look(files[file]) for file in sorted(files)}
     stubs = {file: look(_stub(file, assignment)) for file in assignment.files}
     missing: dict[str, str] = {}
     untouched: set[str] = set()
@@ -71,7 +73,8 @@ def survey(files: Mapping[str, str], unread: Mapping[str, str], assignment: Assi
     for part in assignment.parts:
         if part.file in unread:
             continue
-        homes = [_home(name, part, modules) for name in part.provides]
+        order = [part.file, *(each for each in assignment.files if each != part.file)]
+        homes = [_home(name, order, modules) for name in part.provides]
         absent = [name for name, home in zip(part.provides, homes, strict=True) if not home]
         if absent:
             if not any(file in unread for file in assignment.files):
@@ -82,7 +85,7 @@ def survey(files: Mapping[str, str], unread: Mapping[str, str], assignment: Assi
                 notes.append(f"{name} was found in {home} instead of {part.file}.")
         stub = stubs[part.file]
         pairs = [
-            (_find(modules[str(home)], name), _find(stub, name))
+            (_certain(home, name, modules), _find(stub, name))
             for name, home in zip(part.provides, homes, strict=True)
         ]
         if all(_is_untouched(node, given) for node, given in pairs):
@@ -126,16 +129,37 @@ def _is_untouched(node: ast.AST | None, given: ast.AST | None) -> bool:
     return given is not None and definitions.holds_stub(given) and definitions.same(node, given)
 
 
-def _home(name: str, part: Part, modules: Mapping[str, Module | None]) -> str:
-    order = [part.file, *(file for file in modules if file != part.file)]
+def _certain(home: str, name: str, modules: Mapping[str, Module | None]) -> ast.AST | None:
+    """The definition, unless the module may replace it in a way that cannot be seen."""
+    module = modules[home]
+    if module is None or module.dynamic or _by_star(home, name, modules, set()):
+        return None
+    return module.find(name)
+
+
+def _home(name: str, order: list[str], modules: Mapping[str, Module | None]) -> str:
     for file in order:
         if _find(modules.get(file), name):
             return file
     for file in order:
         module = modules.get(file)
-        if module and module.open:
+        if module and (module.dynamic or _by_star(file, name, modules, set())):
             return file
     return ""
+
+
+def _by_star(file: str, name: str, modules: Mapping[str, Module | None], seen: set[str]) -> bool:
+    """Whether a module may take a name over from another with ``import *``."""
+    seen.add(file)
+    module = modules.get(file)
+    for star in module.stars if module else ():
+        source = star.replace(".", "/") + ".py"
+        other = modules.get(source)
+        if other is None or other.dynamic or other.find(name):
+            return True
+        if source not in seen and _by_star(source, name, modules, seen):
+            return True
+    return False
 
 
 def _sentence(

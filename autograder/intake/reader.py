@@ -12,7 +12,7 @@ from autograder.intake.folders import read_archive_file, read_file, read_folder
 from autograder.intake.kinds import Kind, in_words, kind_of
 from autograder.intake.names import identify
 from autograder.intake.parts import survey
-from autograder.intake.syntax import Unparsable, parse
+from autograder.intake.syntax import Unparsable, Unreasonable, parse
 from autograder.intake.tree import Tree
 from autograder.intake.values import Entry, Refused, Submission, advice, shown
 
@@ -97,11 +97,13 @@ def _submission(student: str, tree: Tree, assignment: Assignment) -> Submission:
     if not files:
         reason = "; ".join(f"{file}: {problem}" for file, problem in problems.items())
         raise Refused(f"No file can be read: {reason}.")
-    for file, text in files.items():
+    for file, text in list(files.items()):
         try:
             parse(text)
         except Unparsable as error:
             problems[file] = str(error)
+            if isinstance(error, Unreasonable):
+                del files[file]
     result = survey(files, problems, assignment)
     return Submission(
         student=student,

@@ -14,15 +14,15 @@ from autograder.intake.values import shown
 
 DEEPEST_BRACKETS = 200
 DEEPEST_TREE = 300
-MOST_TOKENS = 200_000
+MOST_TOKENS = 100_000
 _SCAN = re.compile(
-    r"""'''(?:[^\\']++|\\.|'(?!''))*+'''"""
-    r'|"""(?:[^\\"]++|\\.|"(?!""))*+"""'
-    r"""|'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+"|#[^\n]*|[(\[{]|[)\]}]""",
+    r"""'''(?:[^\\']++|\\.|'(?!''))*+(?:''')?"""
+    r'|"""(?:[^\\"]++|\\.|"(?!""))*+(?:""")?'
+    r"""|'(?:[^'\\\n]|\\.)*+'?|"(?:[^"\\\n]|\\.)*+"?|#[^\n]*|[(\[{]|[)\]}]""",
     re.DOTALL,
 )
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-_DOTTED = re.compile(r"\b(?:\w+[ \t\f\\\n]*\.[ \t\f\\\n]*){100}")
+_DOTTED = re.compile(r"\b(?:\w++[ \t\f\\\n]*+\.[ \t\f\\\n]*+){100}")
 _OURS = re.compile(r"^<<<<<<< ", re.MULTILINE)
 _THEIRS = re.compile(r"^>>>>>>> ", re.MULTILINE)
 
@@ -31,11 +31,16 @@ class Unparsable(Exception):
     """The source cannot be parsed; the message starts with the line where that is known."""
 
 
+class Unreasonable(Unparsable):
+    """No person wrote this: nested, dotted or long enough to stop a parser that is not guarded."""
+
+
 def parse(text: str) -> ast.Module:
     """Parse source.
 
     Raises:
-        Unparsable: It is not Python, or nested or long beyond reason.
+        Unparsable: It is not Python.
+        Unreasonable: It is nested or long beyond reason; no other room should parse it.
     """
     _bounds(text)
     try:
@@ -45,7 +50,7 @@ def parse(text: str) -> ast.Module:
     except SyntaxError as error:
         raise Unparsable(_say(error, text)) from None
     except (RecursionError, MemoryError):
-        raise Unparsable("the code is nested too deeply for Python to read") from None
+        raise Unreasonable("the code is nested too deeply for Python to read") from None
     except ValueError as error:
         raise Unparsable(shown(str(error))) from None
     _depth(tree)
@@ -70,13 +75,13 @@ def _bounds(text: str) -> None:
             depth = max(0, depth - 1)
         if depth > DEEPEST_BRACKETS:
             line = text.count("\n", 0, match.start()) + 1
-            raise Unparsable(f"line {line}: more than {DEEPEST_BRACKETS} brackets are open")
+            raise Unreasonable(f"line {line}: more than {DEEPEST_BRACKETS} brackets are open")
     if dotted := _DOTTED.search(text):
         line = text.count("\n", 0, dotted.start()) + 1
-        raise Unparsable(f"line {line}: a name has more than 100 dots")
+        raise Unreasonable(f"line {line}: a name has more than 100 dots")
     for count, _ in enumerate(_TOKEN.finditer(text)):
         if count >= MOST_TOKENS:
-            raise Unparsable(f"the file has more than {MOST_TOKENS:,} words and symbols")
+            raise Unreasonable(f"the file has more than {MOST_TOKENS:,} words and symbols")
 
 
 def _depth(tree: ast.AST) -> None:
@@ -86,4 +91,4 @@ def _depth(tree: ast.AST) -> None:
         if not level:
             return
     line = getattr(level[0], "lineno", 1)
-    raise Unparsable(f"line {line}: the code is nested more than {DEEPEST_TREE} levels deep")
+    raise Unreasonable(f"line {line}: the code is nested more than {DEEPEST_TREE} levels deep")
