@@ -120,7 +120,7 @@ def unknown(kind: str, name: str, known: list[str], where: str) -> str:
 
 
 def find_root(start: Path | None = None) -> Path:
-    """Find the course: the nearest folder upwards that holds ``assignments/``.
+    """Find the course: the nearest folder upwards with assignments in it.
 
     Args:
         start: Where to begin; the current folder, then the folder of this package, by default.
@@ -131,7 +131,7 @@ def find_root(start: Path | None = None) -> Path:
     places = [start] if start else [Path.cwd(), Path(__file__).parent]
     for place in places:
         for folder in (place.resolve(), *place.resolve().parents):
-            if (folder / "assignments").is_dir() and (folder / "course.py").is_file():
+            if any(folder.glob("assignments/*/assignment.toml")):
                 return folder
     raise CourseError(
         f"No course found in {places[0]} or above it. Run this inside the folder that holds "

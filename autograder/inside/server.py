@@ -39,6 +39,13 @@ class ForbiddenCall(BaseException):
     """The submission called what its part may not use; not an Exception, so not caught by one."""
 
 
+class Name:
+    """A name of the submission's, passed as an argument; looked up when the call is made."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
 class Remote:
     """The tests' function or object, as the submission sees it."""
 
@@ -95,7 +102,8 @@ class Server:
     def resolve(self, code: int, payload: Any) -> Any:
         """Turn a number from the tests back into our object, or into a call to theirs."""
         if code == wire.HANDLE:
-            return self.objects[payload[0]]
+            number = payload[0]
+            return Name(number) if isinstance(number, str) else self.objects[number]
         return Remote(self.ask, payload[0], payload[1])
 
     def ask(self, number: int, method: str | None, args: Any, kwargs: Any) -> Any:
@@ -116,6 +124,7 @@ class Server:
     def perform(self, verb: str, subject: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Do what the verb says with a name's function, or with an object of ours."""
         target = self.lookup(subject) if isinstance(subject, str) else subject
+        args = [self.lookup(a.text) if isinstance(a, Name) else a for a in args]
         if verb == "call":
             return target(*args, **kwargs)
         if verb == "method":

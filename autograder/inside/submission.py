@@ -39,7 +39,7 @@ def run_submission(folder: str, control_fd: int, data_fd: int, program: bytes | 
         if pid == 0:
             control.close()
             os.close(data_fd)
-            run_part(name.decode(), fds[0], modules, order, guards, program)
+            run_part(name.decode(), Transport(fds[0], fds[0]), modules, order, guards, program)
         os.close(fds[0])
         control.send(str(os.waitpid(pid, 0)[1]).encode())
 
@@ -60,8 +60,8 @@ def load_files(folder: str, order: dict[str, Any], transport: Transport) -> Modu
         modules.load(file)
         failure = modules.failures.get(file)
         transport.send(("loaded", file, server.failure(failure) if failure else None), None)
-    transport.send(("ready",), None)
     flush()
+    transport.send(("ready",), None)
     return modules
 
 
@@ -78,7 +78,7 @@ def make_server(modules: Modules, folder: str) -> Server:
 
 def run_part(
     name: str,
-    fd: int,
+    transport: Transport,
     modules: Modules,
     order: dict[str, Any],
     guards: Guards,
@@ -92,9 +92,10 @@ def run_part(
         guards.current = frozenset(order["forbidden"].get(name, ()))
         folder = os.getcwd()
         with contextlib.suppress(EOFError):
-            serve(Transport(fd, fd), make_server(modules, folder))
-    except BaseException:  # nothing may reach the loop of the process that forked us
+            serve(transport, make_server(modules, folder))
+    except BaseException as error:  # nothing may reach the loop of the process that forked us
         code = 73
+        print(f"sandbox: {type(error).__name__}: {error}", file=sys.stderr)
     finally:
         flush()
         os._exit(code)

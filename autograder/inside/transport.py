@@ -27,10 +27,11 @@ class Transport:
         data = bytearray(size)
         view, done = memoryview(data), 0
         while done < size:
-            got = os.readv(self.read_fd, [view[done:]])
+            got = os.read(self.read_fd, size - done)
             if not got:
                 raise EOFError
-            done += got
+            view[done : done + len(got)] = got
+            done += len(got)
         return data
 
     def receive(self, server: Server | None) -> Any:

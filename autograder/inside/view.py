@@ -16,6 +16,7 @@ def enter(readable: list[str]) -> None:
     Raises:
         OSError: This machine does not allow it.
     """
+    os.umask(0o022)
     uid, gid = os.geteuid(), os.getegid()
     if uid == 0:
         linux.unshare(linux.CLONE_NEWNS)
@@ -40,7 +41,7 @@ def enter(readable: list[str]) -> None:
             _bind(source, path)
     for path, target in links.items():
         os.symlink(target, _BASE + path)
-    for name in ("tmp", "old"):
+    for name in ("box", "old"):
         os.makedirs(f"{_BASE}/{name}", exist_ok=True)
     os.chdir(_BASE)
     linux.pivot_root(".", "old")

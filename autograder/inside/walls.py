@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from autograder.inside import landlock, linux, seccomp
 
-FOLDER = "/tmp/submission"
+BOX = "/box"  # not /tmp: Python itself may live below that
+FOLDER = f"{BOX}/submission"
 _FRESH = (
     linux.CLONE_NEWUSER
     | linux.CLONE_NEWPID
@@ -29,7 +30,7 @@ class Rules:
     Attributes:
         readable: Paths it may read.
         memory_mb: Address space beyond that of the warm interpreter, in MiB.
-        disk_mb: Size of its /tmp, in MiB.
+        disk_mb: Size of its private folder, in MiB.
         cpu_seconds: A backstop on processor time; the parent's clock acts long before.
     """
 
@@ -61,11 +62,11 @@ def enter_namespaces() -> None:
 
 
 def private_mounts(disk_mb: int) -> None:
-    """Mount an empty /tmp of limited size, and hide /proc and shared memory."""
+    """Mount an empty folder of limited size, and hide /proc and shared memory."""
     linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
     quiet = linux.MS_NOSUID | linux.MS_NODEV
     options = f"size={disk_mb}m,nr_inodes=4096,mode=0700"
-    linux.mount("tmpfs", "/tmp", "tmpfs", quiet, options)
+    linux.mount("tmpfs", BOX, "tmpfs", quiet, options)
     for path in ("/proc", "/dev/shm", "/sys"):
         if os.path.isdir(path):
             linux.mount("tmpfs", path, "tmpfs", quiet | linux.MS_RDONLY, "size=4k,nr_inodes=2")
@@ -93,7 +94,7 @@ def close_in(rules: Rules, program: bytes) -> None:
     """Drop privileges, and let Landlock and seccomp hold what is left."""
     linux.drop_capabilities()
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-    landlock.restrict(rules.readable, ["/tmp", "/dev/null"])
+    landlock.restrict(rules.readable, [BOX, "/dev/null"])
     linux.set_filter(program)
 
 

@@ -140,7 +140,8 @@ def clean_environment() -> dict[str, str]:
     """The environment of a student process: nothing of ours, one thread, fixed hashing."""
     return {
         "PATH": "/usr/bin:/bin",
-        "HOME": "/tmp",
+        "HOME": "/box",
+        "TMPDIR": "/box",
         "LANG": "C.UTF-8",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -36,10 +36,13 @@ def bubblewrap_command(bwrap: str, readable: list[str], *, root: bool) -> list[s
     if root:
         for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_KILL"):
             command += ["--cap-add", capability]
+    parents = {str(parent) for path in readable for parent in Path(path).parents}
+    for parent in sorted(parents - {"/"} - set(readable)):
+        command += ["--perms", "0755", "--dir", parent]  # or a throwaway user may not pass
     for path in readable:
         if Path(path).is_symlink() and path in ("/lib", "/lib64", "/bin"):
             command += ["--symlink", str(Path(path).readlink()), path]
         else:
             command += ["--ro-bind", path, path]
-    command += ["--proc", "/proc", "--dev", "/dev", "--dir", "/tmp"]
+    command += ["--proc", "/proc", "--dev", "/dev", "--dir", "/box"]
     return [*command, "--remount-ro", "/dev", "--remount-ro", "/"]

@@ -64,7 +64,10 @@ class Peer:
         call = Call(verb, _name(subject, args), args, kwargs or {})
         self.transcript.calls.append(call)
         try:
-            call.value = self._exchange((verb, subject, list(args), kwargs or {}))
+            target = subject
+            if isinstance(subject, Handle) and isinstance(subject._number, str):
+                target = subject._number
+            call.value = self._exchange((verb, target, list(args), kwargs or {}))
         except StudentFault as fault:
             call.fault = self.explain(fault)
             raise call.fault from None

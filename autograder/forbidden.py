@@ -1,0 +1,113 @@
+"""Read a submission for what its parts may not use: calls, methods and operators by name.
+
+The same names are watched while the code runs (``inside/forbid.py``), which sees what no reading
+finds: ``getattr``, ``importlib``, ``eval``. Reading sees what no guard can stand on: ``@``.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+
+from autograder.course import Part
+
+_OPERATORS: dict[str, type[ast.operator]] = {
+    "@": ast.MatMult,
+    "**": ast.Pow,
+    "%": ast.Mod,
+    "//": ast.FloorDiv,
+}
+
+
+def find_forbidden(part: Part, files: Mapping[str, str]) -> str:
+    """Return one sentence on the first forbidden thing in the code of a part, or nothing.
+
+    The part's own definitions are read, and those of the same submission that they name.
+
+    Args:
+        part: The part.
+        files: The submission's sources, by file name. Files that do not parse are passed over.
+    """
+    if not part.forbidden:
+        return ""
+    trees = {}
+    for name, text in files.items():
+        try:
+            trees[name] = ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    aliases = _aliases(list(trees.values()))
+    for file, node in _reachable(part, trees):
+        for each in ast.walk(node):
+            found = _uses(each, part.forbidden, aliases)
+            if found:
+                line = getattr(each, "lineno", 0)
+                return f"{found} may not be used in {part.name} ({file}, line {line})."
+    return ""
+
+
+def _uses(node: ast.AST, forbidden: tuple[str, ...], aliases: dict[str, str]) -> str:
+    if isinstance(node, ast.BinOp | ast.AugAssign):
+        for symbol in forbidden:
+            if symbol in _OPERATORS and isinstance(node.op, _OPERATORS[symbol]):
+                return f"The operator {symbol}"
+    if isinstance(node, ast.Attribute | ast.Name):
+        dotted = _dotted(node, aliases)
+        if dotted in forbidden:
+            return dotted
+        if isinstance(node, ast.Attribute) and f".{node.attr}" in forbidden:
+            head = dotted.partition(".")[0]
+            if head not in ("numpy", "torch", "math"):  # those are named in full
+                return f"The method .{node.attr}"
+    return ""
+
+
+def _aliases(trees: list[ast.Module]) -> dict[str, str]:
+    """What each imported name stands for: ``np`` → ``numpy``, ``F`` → ``torch.nn.functional``."""
+    found: dict[str, str] = {}
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                for name in node.names:
+                    short = name.asname or name.name.partition(".")[0]
+                    found[short] = name.name if name.asname else short
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                for name in node.names:
+                    found[name.asname or name.name] = f"{node.module}.{name.name}"
+    return found
+
+
+def _dotted(node: ast.AST, aliases: dict[str, str]) -> str:
+    words: list[str] = []
+    while isinstance(node, ast.Attribute):
+        words.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ""
+    return ".".join([aliases.get(node.id, node.id), *reversed(words)])
+
+
+def _reachable(part: Part, trees: dict[str, ast.Module]) -> list[tuple[str, ast.AST]]:
+    """The definitions of a part, and every definition of the submission they lead to by name."""
+    defined: dict[str, tuple[str, ast.AST]] = {}
+    for file, tree in trees.items():
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+                defined[node.name] = (file, node)
+            elif isinstance(node, ast.Assign):
+                for target in node.targets:
+                    if isinstance(target, ast.Name):
+                        defined[target.id] = (file, node)
+    waiting = [name.partition(".")[0] for name in part.provides]
+    seen: dict[str, tuple[str, ast.AST]] = {}
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in defined:
+            continue
+        seen[name] = defined[name]
+        for node in ast.walk(defined[name][1]):
+            if isinstance(node, ast.Name):
+                waiting.append(node.id)
+            elif isinstance(node, ast.Attribute):
+                waiting.append(node.attr)
+    return list(seen.values())
