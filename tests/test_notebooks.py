@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import sys
 from pathlib import Path
 
 import nbformat
@@ -58,6 +59,19 @@ class TestRoundTrip:
     def test_every_cell_is_valid_python_alone(self, assignment):
         for cell in cells(built(assignment), "code"):
             compile(cell["source"], cell["id"], "exec")
+
+    def test_with_the_reference_it_runs_from_top_to_bottom(self, assignment, monkeypatch):
+        """In one namespace, as in a kernel; other files of the assignment may be imported."""
+        monkeypatch.syspath_prepend(str(assignment.solutions))
+        for file in assignment.files:
+            monkeypatch.setitem(sys.modules, file.removesuffix(".py"), None)
+            monkeypatch.delitem(sys.modules, file.removesuffix(".py"))
+        filled = notebooks.fill(built(assignment), texts(assignment.solutions, assignment))
+        namespace = {"__name__": "__main__"}
+        for cell in cells(filled, "code"):
+            exec(compile(cell["source"], cell["id"], "exec"), namespace)
+        for part in assignment.parts:
+            assert all(name.partition(".")[0] in namespace for name in part.provides)
 
     def test_it_is_valid_and_the_same_every_time(self, assignment):
         text = notebooks.write(built(assignment))
@@ -163,6 +177,7 @@ STATEMENTS = [
     "# a comment\n# of two lines\n\n# and one more",
     "def f():\n    return 1",
     "def g():  # about g\n    return 1\n    # the last word",
+    "def k():\n    return 1\n\n\n    # far off",
     "@decorator\n@other(\n    1,\n\n\n    2,\n)\ndef h(): ...",
     "async def i():\n    await x",
     "class C:\n    a = 1\n\n    def m(self):\n        return 1\n\n    # the end of C",
