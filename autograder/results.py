@@ -155,9 +155,10 @@ def part_score(points: float, tests: tuple[TestResult, ...]) -> float:
     """Points of a part: shared among its tests by weight, once all its basic tests pass.
 
     A part's basic tests are those that no trivial answer passes. While one of them fails, passing
-    an edge case (an empty input, say) is no evidence, and the part gives nothing.
+    an edge case (an empty input, say) is no evidence, and the part gives nothing. A test that was
+    skipped, or that the grader itself failed at, costs nothing.
     """
-    counted = [t for t in tests if t.status is not Status.SKIPPED]
+    counted = [t for t in tests if t.status not in (Status.SKIPPED, Status.GRADER_ERROR)]
     if not counted or any(t.basic and t.status is not Status.PASSED for t in counted):
         return 0.0
     total = sum(t.weight for t in counted)
