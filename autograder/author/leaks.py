@@ -70,7 +70,7 @@ def _inner_words(text: str) -> frozenset[str]:
 
 def _occurs(secret: str, text: str) -> bool:
     """Whether a text holds a secret; one without blanks, an id, must stand there on its own."""
-    if " " in secret:
+    if secret not in text or " " in secret:
         return secret in text
     return re.search(rf"(?<![\w.]){re.escape(secret)}(?!\w|\.\w)", text) is not None
 
@@ -94,8 +94,6 @@ def _strings(value: Any) -> Iterator[str]:
             yield key
             yield from _strings(each)
     elif isinstance(value, list):
-        if value and all(isinstance(each, str) for each in value):
-            yield "".join(value)
         for each in value:
             yield from _strings(each)
 
