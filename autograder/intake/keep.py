@@ -49,6 +49,8 @@ def is_definition(node: ast.stmt, imported: frozenset[str]) -> bool:
     """
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return True
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)
     if isinstance(node, ast.Import):
         return not any(_is_display(each.name) for each in node.names)
     if isinstance(node, ast.ImportFrom):

@@ -16,7 +16,7 @@ _STEERING = re.compile(
     r"|sitecustomize\.py|usercustomize\.py|.*\.pth|test_.*\.py|.*_test\.py"
 )
 _COURSE = frozenset({"play.py", "__main__.py"})
-_ARCHIVE = re.compile(r".*\.(zip|tar|tgz|tar\.gz|gz|bz2|xz|rar|7z)")
+_ARCHIVE = re.compile(r".*\.(zip|tar|tgz|tar\.gz)")
 _WORDS = {
     ".docx": "a Word document",
     ".doc": "a Word document",
@@ -65,6 +65,8 @@ def in_cache(path: str) -> bool:
 
 def in_words(name: str) -> str:
     """Say what a file that nobody can grade is: ``"a PDF"``."""
+    if kind_of(name) is Kind.STEERING:
+        return "a file that steers tests"
     ending = name[name.rfind(".") :].casefold() if "." in name else ""
     return _WORDS.get(ending, f"a {ending} file" if 1 < len(ending) < 8 else "of no known kind")
 

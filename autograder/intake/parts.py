@@ -174,6 +174,7 @@ def _sentence(
         return f"{part.file} was not handed in; there is {there}."
     name = absent[0]
     first, _, method = name.partition(".")
+    name = name if first in module.names else first
     owner = module.names.get(first)
     if method and isinstance(owner, ast.ClassDef):
         held = {each.name for each in owner.body if isinstance(each, definitions.Definition)}

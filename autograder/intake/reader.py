@@ -16,8 +16,6 @@ from autograder.intake.syntax import Unparsable, Unreasonable, parse
 from autograder.intake.tree import Tree
 from autograder.intake.values import Entry, Refused, Submission, advice, shown
 
-_READABLE = (".zip", ".tar", ".tgz", ".tar.gz")
-
 
 def read_submission(path: Path, assignment: Assignment) -> Submission:
     """Read what one person handed in: a folder, ``.py``, ``.ipynb``, ``.zip`` or ``.tar.gz``.
@@ -48,14 +46,14 @@ def read_entry(entry: Entry, assignment: Assignment) -> Submission:
 def _gather(entry: Entry, tree: Tree) -> None:
     for path in entry.paths:
         name = identify(path.name, path.is_dir()).file
-        lower = name.casefold()
+        kind = kind_of(name)
         if path.is_dir():
             read_folder(path, tree)
-        elif lower.endswith(_READABLE):
+        elif kind is Kind.ARCHIVE:
             inner = Tree(entries=tree.entries, size=tree.size)
             read_archive_file(name, path, inner)
-            _merge(inner, tree, "" if len(entry.paths) == 1 else f"{name}/")
-        elif kind_of(name) in (Kind.SOURCE, Kind.NOTEBOOK) or lower.endswith((".py", ".ipynb")):
+            _merge(inner, tree, "" if len(entry.paths) == 1 else f"{path.name}/")
+        elif kind in (Kind.SOURCE, Kind.NOTEBOOK):
             read_file(name, path, tree)
         elif len(entry.paths) == 1:
             raise Refused(f"{shown(name)} is {in_words(name)}.")
@@ -94,6 +92,8 @@ def _submission(student: str, tree: Tree, assignment: Assignment) -> Submission:
         else:
             files[file] = source.text
     files |= {name: text for name, text in extra.files.items() if name not in assignment.files}
+    if not files and not problems:
+        raise Refused("Nothing in it defines a part of the assignment.")
     if not files:
         reason = "; ".join(f"{file}: {problem}" for file, problem in problems.items())
         raise Refused(f"No file can be read: {reason}.")
