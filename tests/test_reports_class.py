@@ -117,6 +117,17 @@ def test_a_student_counts_once_for_a_mistake():
     )
 
 
+def test_the_order_of_the_reports_does_not_matter():
+    reports = [
+        make_report(
+            {part: [make_test("a", Status.WRONG, message=Message(looks_like=part, mistake="m"))]},
+            part,
+        )
+        for part in ("relu", "dot")
+    ]
+    assert class_statistics(reports) == class_statistics(reports[::-1])
+
+
 def test_the_table_has_totals_scores_statuses_and_flags():
     report = make_report({"dot": [make_test(flags=("odd",))]}, "Åsa", flags=("late",))
     head, row = rows(scores_csv([report], make_assignment()))
@@ -187,6 +198,13 @@ def test_nothing_a_student_chose_is_live_in_the_page():
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+def test_a_name_has_no_control_characters_in_the_page():
+    report = make_report({"dot": [make_test()]}, "a\x1b[31m\u202eb\nc")
+    text = class_html([report], make_assignment(), engine_version="1")
+    assert "a\\x1b[31m\\x202eb c</button>" in text
+    assert not set("\x1b\u202e") & set(text)
 
 
 def test_embedded_json_is_inert_and_whole():

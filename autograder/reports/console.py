@@ -55,7 +55,7 @@ def _parts(report: Report) -> Table:
     table.add_column("", no_wrap=True)
     table.add_column("Points", justify="right", no_wrap=True)
     table.add_column("Tests", justify="right", no_wrap=True)
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for part in report.parts:
         shown, tests = part_word(part), ran(part)
         style = _style(shown)
