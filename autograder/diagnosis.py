@@ -6,6 +6,7 @@ it returns, call for call, what the student's code returned. When none does, not
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +49,9 @@ def run_on_sources(tester: Tester, test: Test, sources: Sources, explain: Any) -
     link = Loopback(sources.lookup, sources.is_file)
     peer = Peer(link, explain)
     link.connect(peer)
-    return Outcome(tester.run(test, RemoteStudent(peer)), peer.transcript)
+    with np.errstate(), warnings.catch_warnings():  # both put back what the test may have set
+        warnings.simplefilter("ignore")
+        return Outcome(tester.run(test, RemoteStudent(peer)), peer.transcript)
 
 
 class Diagnosis:

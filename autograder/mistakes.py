@@ -110,13 +110,20 @@ def reference_texts(assignment: Assignment) -> dict[str, str]:
     return {f: (assignment.solutions / f).read_text("utf-8") for f in assignment.files}
 
 
-def apply(edit: Edit, assignment: Assignment) -> dict[str, str]:
+def apply(
+    edit: Edit, assignment: Assignment, texts: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return the reference's files with the edit made.
+
+    Args:
+        edit: What to change.
+        assignment: Whose reference.
+        texts: Files to edit instead, such as the reference with another edit made.
 
     Raises:
         CourseError: The edit does not fit the reference (any more).
     """
-    texts = reference_texts(assignment)
+    texts = reference_texts(assignment) if texts is None else texts
     part = assignment.part(edit.part)
     source = texts[part.file]
     for old, new in edit.edits:

@@ -36,6 +36,7 @@ _TORCH_DTYPES = frozenset(
 _DICTS = (OrderedDict, defaultdict, Counter)
 _MAX_BIGINT_BYTES = 4096
 _MAX_COLLISIONS = 64
+_MAX_EXTENSIONS = 250_000  # each costs a call of ours; lists and numbers do not
 
 Refer = Callable[[Any], "tuple[int, Any] | None"]
 Resolve = Callable[[int, Any], Any]
@@ -289,6 +290,7 @@ class _Decoder:
         self.keep_layout = keep_layout
         self.level = 0
         self.bigints = 0
+        self.extensions = 0
 
     def unpack(self, data: bytes | bytearray | memoryview) -> Any:
         self.level += 1
@@ -305,6 +307,9 @@ class _Decoder:
         return value
 
     def ext(self, code: int, data: bytes) -> Any:
+        self.extensions += 1
+        if self.extensions > _MAX_EXTENSIONS:
+            raise WireError("too many values of other kinds than numbers, texts and lists")
         if code == BIGINT:
             self.bigints += 1
             if len(data) > _MAX_BIGINT_BYTES or self.bigints > 10_000:

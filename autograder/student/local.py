@@ -152,7 +152,7 @@ class LocalStudent:
         except StudentFault as fault:
             call.fault = fault
             raise
-        except (KeyboardInterrupt, _Overdue):
+        except (KeyboardInterrupt, Overdue):
             raise
         except BaseException as error:  # a submission may raise anything at all
             call.fault = self._explain(local_fault(error, self._sources))
@@ -189,7 +189,7 @@ class LocalStudent:
         return verbs.library(name)
 
 
-class _Overdue(BaseException):
+class Overdue(BaseException):
     """Raised by the alarm of a local check; not an Exception, so that no submission catches it."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import secrets
 from collections.abc import Callable
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
@@ -45,7 +45,6 @@ class Peer:
         self.link = link
         self.explain = explain
         self.transcript = Transcript()
-        self.numbers = itertools.count(1)
         self.callables: list[Any] = []
         self.handles: WeakValueDictionary[int, Handle] = WeakValueDictionary()
 
@@ -74,26 +73,27 @@ class Peer:
         return call.value
 
     def _exchange(self, request: Any) -> Any:
-        number = next(self.numbers)
+        number = secrets.randbits(60)  # so that no answer can be written before it is asked for
         self.link.send(("request", number, request), self.refer)
         while True:
             message = self.link.receive(self.resolve)
-            if type(message) is not tuple or len(message) < 3:
+            if type(message) is not tuple or len(message) < 3 or type(message[0]) is not str:
                 raise _protocol("a message has no known form")
             if message[0] == "callback":
                 self._answer_callback(message)
             elif message[0] == "answer":
-                if message[1] != number:
+                if type(message[1]) is not int or message[1] != number:
                     raise _protocol("an answer came that nobody asked for")
                 return self._unwrap(message[2])
             else:
                 raise _protocol("a message has no known form")
 
     def _unwrap(self, answer: Any) -> Any:
-        if type(answer) is tuple and len(answer) == 2 and answer[0] == "return":
+        pair = type(answer) is tuple and len(answer) == 2 and type(answer[0]) is str
+        if pair and answer[0] == "return":
             return answer[1]
-        if type(answer) is tuple and len(answer) == 2 and answer[0] == "unsendable":
-            text = clean(str(answer[1]), 300)
+        if pair and answer[0] == "unsendable" and type(answer[1]) is str:
+            text = clean(answer[1], 300)
             raise StudentFault(Status.PROTOCOL, f"What was returned cannot be graded: {text}.")
         raise described_fault(answer)
 
@@ -101,12 +101,15 @@ class Peer:
         """Call the test's own function for the submission; its exceptions go back as text."""
         try:
             _, index, method, args, kwargs = message
-            target = self.callables[index]
-            valid = type(args) is list and type(kwargs) is dict and all(map(_is_text, kwargs))
-        except (ValueError, IndexError, TypeError):
+            valid = type(index) is int and 0 <= index < len(self.callables)
+            valid = valid and (method is None or type(method) is str)
+            valid = valid and type(args) is list and type(kwargs) is dict
+            valid = valid and all(map(_is_text, kwargs))
+        except ValueError:
             raise _protocol("a callback has no known form") from None
         if not valid:
             raise _protocol("a callback has no known form")
+        target = self.callables[index]
         if isinstance(target, wire.Exposed):
             if method not in target.methods:
                 raise _protocol(f"a callback to {method!r}, which is not exposed")
@@ -116,8 +119,11 @@ class Peer:
         except StudentFault:
             raise
         except Exception as error:  # as the submission would see it in process
-            reply = ("raise", f"{type(error).__name__}: {error}")
-        self.link.send(("reply", reply), self.refer)
+            reply = ("raise", f"{type(error).__name__}: {error}"[:2000])
+        try:
+            self.link.send(("reply", reply), self.refer)
+        except wire.WireError as error:  # odd arguments make odd results
+            self.link.send(("reply", ("raise", f"TypeError: {error}"[:2000])), self.refer)
 
     def refer(self, value: Any) -> tuple[int, Any] | None:
         """Send a handle by its number, and a function or exposed object of the test's by ours."""
@@ -171,15 +177,18 @@ def _protocol(what: str) -> StudentFault:
 def described_fault(answer: Any) -> StudentFault:
     """Turn the description of an exception into a fault; anything malformed is ``protocol``."""
     try:
-        word, kinds, text, frames, nature = answer
+        word, kinds, text, frames, nature = answer if type(answer) is tuple else ()
+        plain = [type(each) for each in (word, kinds, text, frames, nature)]
+        if plain != [str, list, str, list, str] or word != "raise":
+            return _protocol("an answer has no known form")
         status = _NATURES[nature]
-        names = tuple(clean(str(kind), 60) for kind in kinds)[:8]
-        if word != "raise" or not names:
+        names = tuple(clean(kind, 60) for kind in kinds[:8])
+        if not names:
             return _protocol("an answer has no known form")
         where = _where(frames)
     except (ValueError, TypeError, KeyError):
         return _protocol("an answer has no known form")
-    message = clean(str(text), 500)
+    message = clean(text, 500)
     head = f"{names[0]}: {message}" if message else names[0]
     fault = StudentFault(status, f"{head}{where}", names)
     fault.message = message
@@ -190,5 +199,7 @@ def _where(frames: Any) -> str:
     if not frames:
         return ""
     file, line, function, code = frames[-1]
-    shown = f": {clean(str(code), 100)}" if code else ""
-    return f" ({clean(str(file), 60)}, line {int(line)}, in {clean(str(function), 60)}{shown})"
+    if [type(each) for each in (file, line, function, code)] != [str, int, str, str]:
+        raise TypeError
+    shown = f": {clean(code, 100)}" if code else ""
+    return f" ({clean(file, 60)}, line {line}, in {clean(function, 60)}{shown})"

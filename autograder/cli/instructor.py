@@ -1,0 +1,81 @@
+"""Commands for an instructor: grade, doctor, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autograder.cli.common import NAME_HELP, assignment, console
+
+PANEL = "For instructors"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (grade, doctor, demo):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def grade(
+    submissions: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder with one entry per student: a folder, .py, .ipynb, .zip or .tar.gz.",
+            show_default=False,
+        ),
+    ],
+    name: Annotated[
+        str, typer.Option("--assignment", "-a", help=NAME_HELP, show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Where reports go.")] = Path("graded"),
+    workers: Annotated[int, typer.Option(help="Processes; one per core by default.", min=0)] = 0,
+    student: Annotated[
+        list[str] | None, typer.Option(help="Grade only this student, again; may be repeated.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="The seed of the hidden tests' inputs, instead of ours.")
+    ] = None,
+    rung: Annotated[
+        str, typer.Option(help="A sandbox rung by name; the best there is by default.")
+    ] = "",
+    allow_weak_sandbox: Annotated[
+        bool, typer.Option("--allow-weak-sandbox", help="Accept the rung `process`.")
+    ] = False,
+) -> None:
+    """Grade a class in the sandbox.
+
+    Writes OUT/STUDENT.json, OUT/feedback/STUDENT.md, OUT/scores.csv and OUT/report.html. A second run
+    keeps what is unchanged and prints what changed. Ctrl-C loses at most the submissions in flight.
+
+    Exit codes: 0 graded, 2 the request was wrong, 3 the grader itself failed on a submission (nothing
+    is published then).
+
+    Example: course grade submissions/ --assignment 01 --out graded/
+    """
+    from autograder.cli.grading import Request, grade_class
+
+    request = Request(
+        submissions, out, workers, tuple(student or ()), seed, rung, allow_weak_sandbox
+    )
+    raise typer.Exit(grade_class(assignment(name), request, console()))
+
+
+def doctor() -> None:
+    """Say which sandbox this machine gives, what it keeps out, and what would give a better one."""
+    from autograder.cli.doctor import examine
+
+    raise typer.Exit(examine(console()))
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="A folder for the class and its reports.")] = Path(
+        "demo"
+    ),
+    workers: Annotated[int, typer.Option(help="Processes; one per core by default.", min=0)] = 0,
+) -> None:
+    """Make a class of forty submissions, right, wrong and hostile; grade it; show the report."""
+    from autograder.cli.demo import run_demo
+
+    raise typer.Exit(run_demo(out, workers, console()))

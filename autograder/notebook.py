@@ -1,0 +1,98 @@
+"""``check("layer")`` in a notebook: the public tests on the functions defined in its cells."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+from autograder.course import Assignment, CourseError, find, find_root
+from autograder.local_check import LocalCheck
+from autograder.plugin import Tester, run_session
+from autograder.reports.console import render_check
+from autograder.reports.notebook import html_check
+from autograder.results import Report
+from autograder.student.local import Sources
+
+
+class CheckResult:
+    """What a check found; Jupyter draws it as a table, a terminal prints it."""
+
+    def __init__(self, report: Report, assignment: Assignment) -> None:
+        self.report = report
+        self.assignment = assignment
+        self.score = report.score
+
+    def _repr_html_(self) -> str:
+        return html_check(self.report, self.assignment, hidden_ran=False)
+
+    def __repr__(self) -> str:
+        from rich.console import Console
+
+        console = Console(width=100, no_color=True)
+        with console.capture() as capture:
+            console.print(render_check(self.report, self.assignment, hidden_ran=False))
+        return capture.get()
+
+
+class CellSources(Sources):
+    """The names that the notebook's cells define, in place of modules."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self.namespace = namespace
+        self.texts = {"notebook.py": _texts(namespace)}
+        self.failures = {}
+
+    def lookup(self, name: str) -> Any:
+        """Find a name among what the cells have defined so far."""
+        from autograder.inside.load import MissingName
+
+        if name not in self.namespace:
+            raise MissingName(name)
+        return self.namespace[name]
+
+    def is_file(self, name: str) -> bool:
+        """Whether a traceback's file name is one of the cells."""
+        return "ipykernel" in name or name.startswith("<ipython-input")
+
+
+def _texts(namespace: dict[str, Any]) -> str:
+    """The source of what the cells define, for the search for forbidden uses."""
+    texts = ["import numpy as np\n"]
+    for value in list(namespace.values()):
+        if inspect.isfunction(value) or inspect.isclass(value):
+            if getattr(value, "__module__", "") == "__main__":
+                try:
+                    texts.append(inspect.getsource(value))
+                except (OSError, TypeError):
+                    continue
+    return "\n\n".join(texts)
+
+
+def check_cell(part: str | None) -> CheckResult:
+    """Run the public tests of one part, or of all, on what the notebook has defined.
+
+    Raises:
+        CourseError: The notebook lies in no assignment's folder, or there is no such part.
+    """
+    assignment = _current_assignment()
+    parts = [assignment.part(part)] if part else list(assignment.parts)
+    namespace = vars(sys.modules["__main__"])
+
+    def body(tester: Tester) -> Report:
+        return LocalCheck(tester).run(parts, CellSources(namespace))
+
+    return CheckResult(run_session(assignment, body, hidden=False), assignment)
+
+
+def _current_assignment() -> Assignment:
+    folder = Path.cwd()
+    root = find_root(folder)
+    if folder.parent.name != "assignments":
+        raise CourseError(
+            f"This notebook runs in {folder}, which is no assignment's folder. Open it with "
+            "`course lab 01`, or start Jupyter inside assignments/01_..."
+        )
+    assignment = find(folder.name, root)
+    return assignment
