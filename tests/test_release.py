@@ -233,6 +233,11 @@ class TestPlantedLeaks:
         with pytest.raises(course.CourseError, match=r"a\.zip!v\.pyc is compiled Python"):
             release(root, target)
 
+    def test_letters_glued_to_its_ends_do_not_hide_it(self, root, target):
+        (root / "AGENTS.md").write_text(f"x{SECRETS['says'].rstrip('.')}.x")
+        with pytest.raises(course.CourseError, match="holds says in solutions"):
+            release(root, target)
+
     def test_an_id_is_found_only_on_its_own(self, root, target):
         (root / "AGENTS.md").write_text(
             "other.dot.sum_of_first dot.sum_of_first_two dot.sum_of_first.x"

@@ -297,6 +297,7 @@ class TestDoctests:
     def test_the_interpreter_is_left_as_it_was(self, tiny, monkeypatch):
         mine = object()
         monkeypatch.setitem(sys.modules, "vectors", mine)
+        monkeypatch.setattr(sys, "dont_write_bytecode", False)
         path = list(sys.path)
         doctests.run_doctests(tiny)
         assert sys.modules["vectors"] is mine
