@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 
 def check(part: str | None = None) -> Any:
-    """Run the public tests from a notebook cell: ``from autograder import check; check("layer")``.
+    """Run public tests from a notebook's cell, as in ``check("layer")``.
 
     Args:
         part: A part's name, or None for all parts of the notebook's assignment.

@@ -1,4 +1,4 @@
-"""Grade a class: independent jobs over all cores, each report on the disk as soon as it is there."""
+"""Grade a class: independent jobs over all cores, each report on the disk at once."""
 
 from __future__ import annotations
 
@@ -84,7 +84,11 @@ def failed_report(assignment: Assignment, job: Job, key: str, seed: int, why: st
         make_part(
             part.name,
             part.points,
-            (TestResult("grader", "The grader works", True, False, 1, Status.GRADER_ERROR, message),),
+            (
+                TestResult(
+                    "grader", "The grader works", True, False, 1, Status.GRADER_ERROR, message
+                ),
+            ),
         )
         for part in assignment.parts
     )

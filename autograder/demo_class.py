@@ -80,7 +80,9 @@ def _half_done(texts: Texts, stub: Texts, share: float, assignment: Assignment) 
     done = {p.name for p in assignment.parts[: round(len(assignment.parts) * share)]}
     result = dict(stub)
     for file in texts:
-        names = [n for p in assignment.parts if p.name in done and p.file == file for n in p.provides]
+        names = [
+            n for p in assignment.parts if p.name in done and p.file == file for n in p.provides
+        ]
         for name in names:
             result[file] = _take(result[file], texts[file], name)
     return result
@@ -88,6 +90,7 @@ def _half_done(texts: Texts, stub: Texts, share: float, assignment: Assignment) 
 
 def _take(into: str, source: str, name: str) -> str:
     """Replace a definition by another file's."""
+
     def defines(piece: str) -> bool:
         return f"def {name}(" in piece or f"class {name}" in piece
 
@@ -124,9 +127,7 @@ def _oddities(assignment: Assignment) -> Iterator[tuple[str, str]]:
     yield "limonite.py", "<<<<<<< HEAD\n" + merged + "\n=======\n>>>>>>> theirs\n"
 
 
-def _as_folder(
-    folder: Path, name: str, index: int, texts: Texts, assignment: Assignment
-) -> None:
+def _as_folder(folder: Path, name: str, index: int, texts: Texts, assignment: Assignment) -> None:
     for file, text in texts.items():
         _write(folder / name / file, text)
 
@@ -151,24 +152,18 @@ def _as_tar(folder: Path, name: str, index: int, texts: Texts, assignment: Assig
     (folder / f"{name}.tar.gz").write_bytes(gzip.compress(buffer.getvalue(), mtime=0))
 
 
-def _as_notebook(
-    folder: Path, name: str, index: int, texts: Texts, assignment: Assignment
-) -> None:
+def _as_notebook(folder: Path, name: str, index: int, texts: Texts, assignment: Assignment) -> None:
     empty = notebooks.read((assignment.folder / "notebook.ipynb").read_text("utf-8"))
     _write(folder / f"{name}.ipynb", notebooks.write(notebooks.fill(empty, texts)))
 
 
-def _as_canvas(
-    folder: Path, name: str, index: int, texts: Texts, assignment: Assignment
-) -> None:
+def _as_canvas(folder: Path, name: str, index: int, texts: Texts, assignment: Assignment) -> None:
     late = "_LATE" if index % 3 == 0 else ""
     for number, (file, text) in enumerate(texts.items()):
         _write(folder / f"{name}{late}_{4000 + index}_{9000 + 2 * index + number}_{file}", text)
 
 
-def _as_moodle(
-    folder: Path, name: str, index: int, texts: Texts, assignment: Assignment
-) -> None:
+def _as_moodle(folder: Path, name: str, index: int, texts: Texts, assignment: Assignment) -> None:
     for file, text in texts.items():
         _write(folder / f"{name.title()} Stone_{7000 + index}_assignsubmission_file_" / file, text)
 

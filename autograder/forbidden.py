@@ -37,7 +37,7 @@ def find_forbidden(part: Part, files: Mapping[str, str]) -> str:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
     aliases = _aliases(list(trees.values()))
-    for file, node in _reachable(part, trees):
+    for file, node in reachable(part, trees):
         for each in ast.walk(node):
             found = _uses(each, part.forbidden, aliases)
             if found:
@@ -87,7 +87,7 @@ def _dotted(node: ast.AST, aliases: dict[str, str]) -> str:
     return ".".join([aliases.get(node.id, node.id), *reversed(words)])
 
 
-def _reachable(part: Part, trees: dict[str, ast.Module]) -> list[tuple[str, ast.AST]]:
+def reachable(part: Part, trees: dict[str, ast.Module]) -> list[tuple[str, ast.AST]]:
     """The definitions of a part, and every definition of the submission they lead to by name."""
     defined: dict[str, tuple[str, ast.AST]] = {}
     for file, tree in trees.items():

@@ -36,7 +36,7 @@ Explain = Callable[[StudentFault], StudentFault]
 
 
 class Grader:
-    """A warm session, a sandbox and a catalogue of mistakes: grades one submission after another."""
+    """A warm session, a sandbox and a catalogue of mistakes: grades submission after submission."""
 
     def __init__(self, tester: Tester, open_process: Callable[[Any], Any], rung: str) -> None:
         """Prepare.
@@ -192,7 +192,7 @@ class Grader:
 
 
 def read_error(error: BaseException, transcript: Transcript) -> tuple[Status, Message]:
-    """Sort what a test raised. An exception of the test's own is ``grader_error`` until explained."""
+    """Sort what a test raised; its own exceptions are ``grader_error`` until explained."""
     called = transcript.last_text()
     if isinstance(error, StudentFault):
         return error.status, Message(called=called, got=error.text)
@@ -223,9 +223,7 @@ def with_mistake(message: Message, mistake: Edit) -> Message:
 
 def result_of(test: Test, status: Status, message: Message) -> TestResult:
     """The result of a test."""
-    return TestResult(
-        test.id, test.title, test.hidden, test.basic, test.weight, status, message
-    )
+    return TestResult(test.id, test.title, test.hidden, test.basic, test.weight, status, message)
 
 
 def explained(
@@ -260,11 +258,13 @@ def engine_digest() -> str:
 
 @cache
 def assignment_digest(assignment: Assignment) -> str:
-    """Hash of everything that decides a mark: the assignment's facts, tests, solution, mistakes."""
+    """Hash of everything of an assignment that decides a mark."""
     digest = hashlib.sha256()
     paths = [assignment.folder / "assignment.toml", *assignment.test_files]
     if assignment.solutions.is_dir():
-        paths += sorted(assignment.solutions.glob("*.py")) + sorted(assignment.solutions.glob("*.toml"))
+        paths += sorted(assignment.solutions.glob("*.py")) + sorted(
+            assignment.solutions.glob("*.toml")
+        )
     for path in dict.fromkeys(paths):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())

@@ -93,7 +93,7 @@ class LocalCheck:
     def name(
         self, part: Part, tests: list[Test], outcomes: dict[str, Outcome], sources: Sources
     ) -> dict[str, Edit]:
-        """Name the mistake, where the catalogue is at hand: run the part again as the grader does."""
+        """Name the mistake, where the catalogue is at hand: run the part as the grader does."""
         failed = [o.error for o in outcomes.values() if o.error is not None]
         hung = any(isinstance(e, StudentFault) and e.status is Status.TIMEOUT for e in failed)
         if self.diagnosis is None or not failed or hung:
@@ -126,7 +126,10 @@ def read_own_work(assignment: Assignment) -> Sources:
 @contextmanager
 def alarm(seconds: float) -> Iterator[None]:
     """Raise ``Overdue`` after a while, where this thread can have an alarm."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
         yield
         return
 

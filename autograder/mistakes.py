@@ -1,4 +1,4 @@
-"""The catalogue of what students write wrong, and of unusual right answers, as edits of the reference."""
+"""What students write wrong, and unusual right answers, as edits of the reference."""
 
 from __future__ import annotations
 
@@ -61,9 +61,7 @@ def load_variants(assignment: Assignment) -> tuple[Edit, ...]:
     return _load(assignment, "variants.toml", "variant", ("why",))
 
 
-def _load(
-    assignment: Assignment, name: str, key: str, needed: tuple[str, ...]
-) -> tuple[Edit, ...]:
+def _load(assignment: Assignment, name: str, key: str, needed: tuple[str, ...]) -> tuple[Edit, ...]:
     path = assignment.solutions / name
     if not path.is_file():
         return ()

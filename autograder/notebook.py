@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 from pathlib import Path
@@ -61,12 +62,10 @@ def _texts(namespace: dict[str, Any]) -> str:
     """The source of what the cells define, for the search for forbidden uses."""
     texts = ["import numpy as np\n"]
     for value in list(namespace.values()):
-        if inspect.isfunction(value) or inspect.isclass(value):
-            if getattr(value, "__module__", "") == "__main__":
-                try:
-                    texts.append(inspect.getsource(value))
-                except (OSError, TypeError):
-                    continue
+        defined = inspect.isfunction(value) or inspect.isclass(value)
+        if defined and getattr(value, "__module__", "") == "__main__":
+            with contextlib.suppress(OSError, TypeError):
+                texts.append(inspect.getsource(value))
     return "\n\n".join(texts)
 
 

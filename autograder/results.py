@@ -15,7 +15,7 @@ SCHEMA = 1
 
 
 class Status(StrEnum):
-    """How one test, or one part, ended. A closed list; every zero has one of these as its reason."""
+    """How one test, or one part, ended: a closed list, and the reason of every zero."""
 
     PASSED = "passed"
     WRONG = "wrong"
@@ -112,7 +112,7 @@ class PartResult:
         """The first test that did not pass, if any: named mistakes before unnamed ones."""
         failed = [t for t in self.tests if t.status not in (Status.PASSED, Status.SKIPPED)]
         named = [t for t in failed if t.message.looks_like]
-        return (named or failed or [None])[0]
+        return next(iter(named or failed), None)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 def clean(text: str, limit: int = 4000) -> str:
     """Make text that a submission chose fit to show: no control characters, no lone surrogates.
 
-    Terminal escapes, bidirectional overrides and NUL become ``\\x1b`` and the like; the text is cut
-    at ``limit`` characters.
+    Terminal escapes, bidirectional overrides and NUL are written out in hexadecimal; the text is
+    cut at ``limit`` characters.
     """
     if len(text) > limit:
         text = text[:limit] + f" … ({len(text):,} characters)"

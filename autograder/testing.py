@@ -41,7 +41,7 @@ def part(
         weight: Its share of the part's points.
         seconds: A kill limit of its own, in seconds.
     """
-    return pytest.mark.part(name, basic=basic, weight=weight, seconds=seconds)  # type: ignore[return-value]
+    return pytest.mark.part(name, basic=basic, weight=weight, seconds=seconds)
 
 
 def close(

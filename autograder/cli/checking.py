@@ -107,12 +107,14 @@ def fingerprints(assignment: Assignment) -> dict[str, str]:
 def touched_parts(
     assignment: Assignment, parts: Sequence[Part], before: dict[str, str], now: dict[str, str]
 ) -> list[Part]:
-    """The parts whose own code changed, or that of their file's top level, or that of a part they use."""
+    """The parts whose own code changed, or their file's top level, or a part that they use."""
     changed = {key for key in before.keys() | now.keys() if before.get(key) != now.get(key)}
     graded = {f"{p.file}:{name}" for p in assignment.parts for name in p.provides}
     loose = {key.partition(":")[0] for key in changed if key not in graded}
     touched: set[str] = set()
-    for part in assignment.parts:  # a part uses only parts that stand before it or after: to a fixpoint
+    for (
+        part
+    ) in assignment.parts:  # a part uses only parts that stand before it or after: to a fixpoint
         own = {f"{part.file}:{name.partition('.')[0]}" for name in part.provides}
         if own & changed or part.file in loose:
             touched.add(part.name)

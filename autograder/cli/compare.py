@@ -38,7 +38,10 @@ def show_solution(assignment: Assignment, name: str, give_up: bool, screen: Cons
     theirs = code_of(part, (assignment.solutions / part.file).read_text("utf-8"))
     own_file = assignment.folder / part.file
     own = code_of(part, own_file.read_text("utf-8")) if own_file.is_file() else ""
-    panels = [_panel("The reference", _without_markers(theirs)), _panel("Yours", own or "# nothing")]
+    panels = [
+        _panel("The reference", _without_markers(theirs)),
+        _panel("Yours", own or "# nothing"),
+    ]
     if screen.width >= 160:
         screen.print(Columns(panels, equal=True, expand=True))
     else:
@@ -53,7 +56,9 @@ def _passes(assignment: Assignment, part: Part) -> bool:
 
 
 def _panel(title: str, code: str) -> Panel:
-    return Panel(Syntax(code, "python", theme="ansi_light", background_color="default"), title=title)
+    return Panel(
+        Syntax(code, "python", theme="ansi_light", background_color="default"), title=title
+    )
 
 
 def code_of(part: Part, source: str) -> str:

@@ -31,8 +31,8 @@ def run_demo(out: Path, workers: int, screen: Console) -> int:
     (out / _MARK).touch()
     count = make_class(assignment, submissions)
     screen.print(
-        f"A class of {count} has handed in assignment {assignment.number}, “{assignment.title}”, as "
-        f"folders, notebooks, archives and single files: {submissions}/"
+        f"A class of {count} has handed in assignment {assignment.number}, “{assignment.title}”, "
+        f"as folders, notebooks, archives and single files: {submissions}/"
     )
     code = grade_class(assignment, Request(submissions, out / "graded", workers), screen)
     if code == 0:
@@ -45,9 +45,10 @@ def _what_to_look_at(graded: Path, screen: Console) -> None:
     screen.print(
         "\nOpen the report in a browser:\n"
         f"  {page.as_uri()}\n"
-        "Look at the commonest mistakes, named; click a column's head to sort, and a student to see\n"
-        "every test. Four of the class are hostile: one loops, one leaves, one eats memory, one forges\n"
-        f"results; each lost that part alone. What a student gets back: {graded / 'feedback'}/",
+        "Look at the commonest mistakes, named; click a column's head to sort, and a student to\n"
+        "see every test. Four of the class are hostile: one loops, one leaves, one eats memory, one\n"
+        "forges results; each lost that part alone.\n"
+        f"What a student gets back: {graded / 'feedback'}/",
         markup=False,
         soft_wrap=True,
     )

@@ -73,7 +73,9 @@ def _table(sandbox: Sandbox, screen: Console) -> None:
 
 def _probe(sandbox: Sandbox, expression: str) -> str:
     """Run an expression as a submission; return the exception's name, or nothing if it worked."""
-    source = f"try:\n    {expression}\nexcept Exception as error:\n    print(type(error).__name__)\n"
+    source = (
+        f"try:\n    {expression}\nexcept Exception as error:\n    print(type(error).__name__)\n"
+    )
     order = {"files": {"probe.py": source}, "load": ["probe.py"], "homes": {}, "forbidden": {}}
     process = sandbox.open(order, Limits())
     try:
@@ -84,9 +86,7 @@ def _probe(sandbox: Sandbox, expression: str) -> str:
 
 def _advice(sandbox: Sandbox) -> str:
     if sandbox.rung == PROCESS:
-        return (
-            f"Grades from here need --allow-weak-sandbox: {sandbox.why}. {remedy(sandbox.why)}"
-        )
+        return f"Grades from here need --allow-weak-sandbox: {sandbox.why}. {remedy(sandbox.why)}"
     if not sandbox.wrapped:
         extra = sandbox.why or "bubblewrap is not installed"
         return f"Good. A second wall is to be had: {extra}. {remedy(sandbox.why)}"

@@ -84,8 +84,8 @@ def find_entries(assignment: Assignment, request: Request) -> list[Entry]:
     """
     if not request.submissions.is_dir():
         raise CourseError(
-            f"{request.submissions} is no folder. Give the folder that holds one entry per student: "
-            "a folder, .py, .ipynb, .zip or .tar.gz."
+            f"{request.submissions} is no folder. Give the folder that holds one entry per "
+            "student: a folder, .py, .ipynb, .zip or .tar.gz."
         )
     entries = find_submissions(request.submissions, assignment)
     if not entries:
@@ -107,12 +107,14 @@ def find_rung(assignment: Assignment, request: Request, screen: Console) -> str:
     sandbox.close()
     if sandbox.rung == PROCESS and not request.allow_weak:
         raise CourseError(
-            f"This machine gives only the sandbox rung {PROCESS!r}, which does not hide files or the "
-            f"network from submissions ({sandbox.why or 'as asked'}). {remedy(sandbox.why)} "
+            f"This machine gives only the sandbox rung {PROCESS!r}, which does not hide files or "
+            f"the network from submissions ({sandbox.why or 'as asked'}). {remedy(sandbox.why)} "
             "To grade all the same: --allow-weak-sandbox."
         )
     walls = "two walls" if sandbox.wrapped else "one wall"
-    screen.print(f"[dim]Sandbox: {sandbox.rung}" + (f", {walls}" if sandbox.rung != PROCESS else ""))
+    screen.print(
+        f"[dim]Sandbox: {sandbox.rung}" + (f", {walls}" if sandbox.rung != PROCESS else "")
+    )
     return sandbox.rung
 
 
@@ -173,8 +175,8 @@ def publish(assignment: Assignment, reports: list[Report], out: Path, screen: Co
     if broken:
         screen.print(
             f"[bold red]The grader itself failed on {len(broken)} submissions[/] "
-            f"({', '.join(broken[:_SHOWN])}). Nothing is charged to them, and no scores or feedback "
-            f"were written. {out / 'report.html'} says what happened; run the command again."
+            f"({', '.join(broken[:_SHOWN])}). Nothing is charged to them, and no scores or "
+            f"feedback were written. {out / 'report.html'} says what happened; run the command again."
         )
         return 3
     for report in reports:
@@ -185,14 +187,10 @@ def publish(assignment: Assignment, reports: list[Report], out: Path, screen: Co
     return 0
 
 
-def _summary(
-    assignment: Assignment, reports: list[Report], out: Path, screen: Console
-) -> None:
+def _summary(assignment: Assignment, reports: list[Report], out: Path, screen: Console) -> None:
     scores = sorted(report.score for report in reports)
     full = sum(1 for score in scores if score == assignment.points)
-    refused = sum(
-        1 for r in reports if all(p.status is Status.NOT_GRADABLE for p in r.parts)
-    )
+    refused = sum(1 for r in reports if all(p.status is Status.NOT_GRADABLE for p in r.parts))
     flagged = sum(1 for report in reports if report.flags)
     middle = (scores[(len(scores) - 1) // 2] + scores[len(scores) // 2]) / 2
     screen.print(

@@ -26,9 +26,7 @@ def grade(
             show_default=False,
         ),
     ],
-    name: Annotated[
-        str, typer.Option("--assignment", "-a", help=NAME_HELP, show_default=False)
-    ],
+    name: Annotated[str, typer.Option("--assignment", "-a", help=NAME_HELP, show_default=False)],
     out: Annotated[Path, typer.Option(help="Where reports go.")] = Path("graded"),
     workers: Annotated[int, typer.Option(help="Processes; one per core by default.", min=0)] = 0,
     student: Annotated[
@@ -46,11 +44,11 @@ def grade(
 ) -> None:
     """Grade a class in the sandbox.
 
-    Writes OUT/STUDENT.json, OUT/feedback/STUDENT.md, OUT/scores.csv and OUT/report.html. A second run
-    keeps what is unchanged and prints what changed. Ctrl-C loses at most the submissions in flight.
+    Writes OUT/STUDENT.json, OUT/feedback/STUDENT.md, OUT/scores.csv and OUT/report.html. A second
+    run keeps what is unchanged and prints what changed. Ctrl-C loses at most the submissions in flight.
 
-    Exit codes: 0 graded, 2 the request was wrong, 3 the grader itself failed on a submission (nothing
-    is published then).
+    Exit codes: 0 graded, 2 the request was wrong, 3 the grader itself failed on a submission
+    (nothing is published then).
 
     Example: course grade submissions/ --assignment 01 --out graded/
     """

@@ -48,9 +48,7 @@ def show_status(screen: Console) -> None:
 
 
 def _refresh(assignments: list[Assignment], memory: Memory, screen: Console) -> None:
-    stale = [
-        a for a in assignments if memory.data.get("work", {}).get(a.id) != work_digest(a)
-    ]
+    stale = [a for a in assignments if memory.data.get("work", {}).get(a.id) != work_digest(a)]
     with screen.status("Checking what changed …") as spinner:
         for assignment in stale:
             spinner.update(f"Checking {assignment.id} …")
@@ -81,6 +79,8 @@ def _next_step(assignments: list[Assignment], memory: Memory, screen: Console) -
                     f"\nNext: [bold]{part.name}[/] in {assignment.id} (read {readme}), then "
                     f"[bold]course check {assignment.number} {part.name}[/]"
                 )
-                screen.print("[dim]Points are by the public tests; hidden ones run when it is graded.[/]")
+                screen.print(
+                    "[dim]Points are by the public tests; hidden ones run when it is graded.[/]"
+                )
                 return
     screen.print("\nEvery public test of every assignment passes.")

@@ -67,7 +67,9 @@ def hint(name: Name, part: PartName) -> None:
     screen.print(f"[bold]{found.name}[/], hint {index + 1} of {len(found.hints)}")
     screen.print(found.hints[index], markup=False)
     if index < last:
-        screen.print(f"[dim]Ask again for a stronger one: course hint {chosen.number} {found.name}[/]")
+        screen.print(
+            f"[dim]Ask again for a stronger one: course hint {chosen.number} {found.name}[/]"
+        )
     else:
         screen.print("[dim]That was the strongest hint.[/]")
 
@@ -102,7 +104,7 @@ def play(
     ] = False,
     out: Annotated[str, typer.Option(help="Folder for pictures and pages.")] = "",
 ) -> None:
-    """Run something for pleasure on your own code: a picture, a generated text, a search."""
+    """Run something for pleasure on your own code: a picture, a text, a search."""
     from autograder.cli.playing import run_play
 
     run_play(assignment(name), options or [], use_solution, out, console())

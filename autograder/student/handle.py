@@ -25,7 +25,7 @@ class Handle:
 
     @property
     def _type_(self) -> str:
-        return self._kind
+        return str(self._kind)
 
     def _describe_(self) -> str:
         return f"<{self._kind}>"
@@ -44,6 +44,7 @@ class Handle:
         self._peer.request("set", self, (name, value))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it on the student's side."""
         return self._peer.request("call", self, args, kwargs)
 
     def __iter__(self) -> Iterator[Any]:

@@ -112,7 +112,9 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def read_sources(folder: Path, files: Sequence[str], homes: Mapping[str, str]) -> Sources:
     """Import the course files of a folder, with any helper modules beside them."""
-    texts = {file: (folder / file).read_text("utf-8") for file in files if (folder / file).is_file()}
+    texts = {
+        file: (folder / file).read_text("utf-8") for file in files if (folder / file).is_file()
+    }
     for path in sorted(folder.glob("*.py")):
         if path.name not in texts and not path.name.startswith(("test_", "conftest", "play")):
             texts[path.name] = path.read_text("utf-8", errors="replace")

@@ -20,7 +20,6 @@ _NATURES = {
     "exited": Status.EXITED,
     "forbidden": Status.FORBIDDEN,
 }
-_MAX_CALLBACKS = 1_000_000
 
 
 class Link(Protocol):
@@ -132,11 +131,9 @@ class Peer:
                 raise StudentFault(Status.CRASHED, "The object belongs to a process that ended.")
             return wire.HANDLE, [value._number]
         if isinstance(value, wire.Exposed) or callable(value):
-            for index, known in enumerate(self.callables):
-                if known is value:
-                    break
-            else:
-                index = len(self.callables)
+            same = (i for i, known in enumerate(self.callables) if known is value)
+            index = next(same, len(self.callables))
+            if index == len(self.callables):
                 self.callables.append(value)
             methods = list(value.methods) if isinstance(value, wire.Exposed) else None
             return wire.CALLBACK, [index, methods]

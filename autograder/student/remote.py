@@ -66,9 +66,7 @@ class RemoteStudent:
         **kwargs: Any,
     ) -> Any:
         """Call; return the outputs and the gradients of ⟨cotangents, outputs⟩."""
-        return self._peer.request(
-            "vjp", target, (list(args), cotangents, list(wrt)), kwargs
-        )
+        return self._peer.request("vjp", target, (list(args), cotangents, list(wrt)), kwargs)
 
     def trace(self, target: str | Handle, *args: Any, **kwargs: Any) -> Trace:
         """Call with counters."""
@@ -86,7 +84,9 @@ class Loopback:
     same from a catalogued mistake here as from a submission in the sandbox.
     """
 
-    def __init__(self, lookup: Callable[[str], Any], is_student_file: Callable[[str], bool]) -> None:
+    def __init__(
+        self, lookup: Callable[[str], Any], is_student_file: Callable[[str], bool]
+    ) -> None:
         self.budget = wire.Budget()
         self.server = Server(lookup, self.exchange, is_student_file)
         self.waiting: list[Any] = []
@@ -116,7 +116,9 @@ class Loopback:
         assert self.peer is not None
         try:
             self.waiting.append(
-                self._cross(("answer", inside[1], answer), self.server.refer, self.peer.resolve, False)
+                self._cross(
+                    ("answer", inside[1], answer), self.server.refer, self.peer.resolve, False
+                )
             )
         except wire.WireError as error:
             self.waiting.append(("answer", inside[1], ("unsendable", str(error))))

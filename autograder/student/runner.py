@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from autograder import wire
-from autograder.course import Limits
 from autograder.faults import StudentFault
 from autograder.results import Status
 from autograder.sandbox.channel import Channel, Died, Overdue
 from autograder.student.peer import described_fault
+
+_PARTING_SECONDS = 0.5  # to leave when all is done; only then is everything killed and restarted
 
 
 class Runner:
@@ -21,7 +22,9 @@ class Runner:
         failures: Files that could not be imported, and why.
     """
 
-    def __init__(self, open_process: Callable[[dict[str, Any]], Any], order: dict[str, Any]) -> None:
+    def __init__(
+        self, open_process: Callable[[dict[str, Any]], Any], order: dict[str, Any]
+    ) -> None:
         """Prepare; nothing runs yet.
 
         Args:
@@ -48,6 +51,9 @@ class Runner:
     def connect(self, part: str, seconds: float) -> PipeLink:
         """Fork a process for a part."""
         self.start()
+        if self.process.hung_up:  # what an earlier part did to it costs this one nothing
+            self.kill()
+            self.start()
         return PipeLink(self, self.process.fork(part), seconds)
 
     def kill(self) -> None:
@@ -58,7 +64,7 @@ class Runner:
 
     def output_text(self) -> str:
         """The first of what the submission printed."""
-        if self.process is not None and self.process.alive:
+        if not self.printed and self.process is not None and self.process.alive:
             return str(self.process.output_text())
         return self.printed
 
@@ -78,6 +84,7 @@ class PipeLink:
         """Begin a test: it may take this long, in seconds."""
         self.seconds = seconds
         self.deadline = time.monotonic() + seconds
+        self.channel.start_counting()
 
     def send(self, message: Any, refer: wire.Refer) -> None:
         """Send one message."""
@@ -95,6 +102,7 @@ class PipeLink:
         except Died:
             process = self.runner.process
             self.dead = process.cause_of_death(process.finish(self.channel))
+            self.runner.kill()  # who knows what else it did: the next test starts afresh
         except Overdue:
             text = f"No answer after {self.seconds:g} seconds; the process was stopped."
             self.dead = StudentFault(Status.TIMEOUT, text)
@@ -109,7 +117,5 @@ class PipeLink:
     def close(self) -> None:
         """End the part's process, if it still runs."""
         if self.dead is None:
-            self.runner.process.finish(self.channel)
+            self.runner.process.finish(self.channel, _PARTING_SECONDS)
             self.dead = StudentFault(Status.CRASHED, "The part's process has ended.")
-
-
