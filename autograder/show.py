@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from typing import Any
@@ -43,7 +44,7 @@ def _describe(value: object, limit: int) -> str:
         inner = _sequence(sorted(value, key=repr), limit)  # type: ignore[call-overload]
         return f"{{{inner[1:-1]}}}" if value else "set()"
     if isinstance(value, bool | int | float | complex | str | bytes | type(None) | range | slice):
-        return _cut(repr(value), limit)
+        return _cut(_repr(value), limit)
     if callable(value) and hasattr(value, "__name__") and not hasattr(value, "_handle_"):
         return f"<function {value.__name__}>" if value.__name__ != "<lambda>" else "<a function>"
     described = getattr(type(value), "_describe_", None)
@@ -74,7 +75,8 @@ def _tensor(value: Any, limit: int) -> str:
 
 def _array(kind: str, shape: tuple[int, ...], value: Any, limit: int) -> str:
     head = f"{kind} {shape}"
-    if value.size == 0 or value.size > 10_000_000:
+    shown = math.prod(min(n, 7) for n in value.shape)  # numpy prints three of each end of an axis
+    if value.size == 0 or value.size > 10_000_000 or (value.size > 12 and shown > 5000):
         return head
     with np.printoptions(precision=5, threshold=12, edgeitems=3, linewidth=10_000):
         body = re.sub(r"\s+", " ", np.array2string(value, separator=", "))
@@ -107,6 +109,13 @@ def _mapping(value: dict[Any, Any], limit: int) -> str:
         texts.append(text)
         used += len(text) + 2
     return "{" + ", ".join(texts) + "}"
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return f"<{type(value).__name__} with too many digits>"
 
 
 def _cut(text: str, limit: int) -> str:

@@ -1,4 +1,4 @@
-"""Watch what a part may not use, from inside: by plain call, ``getattr``, ``importlib`` or ``eval``.
+"""Watch what a part may not use, from inside: by call, ``getattr``, ``importlib`` or ``eval``.
 
 The named functions are replaced by guards before the submission is imported. A guard passes unless
 the part now running forbids it and the caller is the submission rather than a library.
@@ -26,7 +26,7 @@ class Guards:
         self.libraries: tuple[str, ...] = ()
 
     def install(self, names: set[str]) -> None:
-        """Replace every function that is named by dots; methods and operators are seen elsewhere."""
+        """Replace functions that are named by dots; methods and operators are seen elsewhere."""
         self.libraries = tuple({path for path in sys.path if path.endswith("-packages")})
         for name in sorted(names):
             owner, _, attribute = name.rpartition(".")

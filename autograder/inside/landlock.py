@@ -36,9 +36,9 @@ def restrict(readable: list[str], writable: list[str]) -> None:
     if not abi:
         return
     handled = (1 << _ACCESS[min(abi, 5)]) - 1
-    attributes = struct.pack(
-        "<QQQ", handled, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0
-    )[: 8 if abi < 4 else 16 if abi < 6 else 24]
+    attributes = struct.pack("<QQQ", handled, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0)[
+        : 8 if abi < 4 else 16 if abi < 6 else 24
+    ]
     ruleset = linux.syscall("landlock_create", _CREATE, attributes, len(attributes), 0)
     try:
         for path in readable:

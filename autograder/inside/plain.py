@@ -1,4 +1,4 @@
-"""The student's process of the ``process`` rung: no walls, no fork, frames over stdin and stdout."""
+"""The student's process of the ``process`` rung: no walls, frames over stdin and stdout."""
 
 from __future__ import annotations
 

@@ -81,6 +81,12 @@ _REFUSED = {
     "migrate_pages": (256, 238),
     "move_pages": (279, 239),
     "memfd_secret": (447, 447),
+    "memfd_create": (319, 279),  # memory that RLIMIT_AS does not count, as the next ones
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "msgget": (68, 186),
+    "semget": (64, 190),
+    "mq_open": (240, 180),
     "mlock": (149, 228),
     "mlock2": (325, 284),
     "mlockall": (151, 230),

@@ -6,6 +6,7 @@ their numbers. A callback to the tests may be answered by further requests, so s
 
 from __future__ import annotations
 
+import gc
 import operator
 import traceback
 from collections.abc import Callable
@@ -56,6 +57,7 @@ class Remote:
             setattr(self, name, _method(ask, number, name))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Ask the tests' side."""
         return self._ask(self._number, None, args, kwargs)
 
 
@@ -118,8 +120,19 @@ class Server:
         try:
             verb, subject, args, kwargs = request
             return ("return", self.perform(verb, subject, args, kwargs))
+        except MemoryError as error:
+            return self.exhausted(error)
         except BaseException as error:  # a submission may raise anything at all
             return self.failure(error)
+
+    def exhausted(self, error: MemoryError) -> Any:
+        """Describe running out of memory, having first let go of what the frames hold."""
+        where, error.__traceback__ = error.__traceback__, None
+        if where is not None:
+            traceback.clear_frames(where)
+        del where
+        gc.collect()
+        return self.failure(error)
 
     def perform(self, verb: str, subject: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Do what the verb says with a name's function, or with an object of ours."""
@@ -163,11 +176,13 @@ class Server:
             for frame in traceback.extract_tb(error.__traceback__)
             if self.is_student_file(frame.filename)
         ]
-        kinds = [kind.__name__ for kind in type(error).__mro__[:-1]]
+        kinds = [str(kind.__name__) for kind in type.mro(type(error))[:-1]]
         try:
             text = str(error)
         except BaseException:  # a hostile __str__
-            text = "(its message cannot be shown)"
+            text = ""
+        if type(text) is not str:
+            text = ""
         return ("raise", kinds, text[:2000], frames[-6:], nature(error, text))
 
 

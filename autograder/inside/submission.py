@@ -15,6 +15,8 @@ from autograder.inside.load import Modules, use_folder
 from autograder.inside.server import Server
 from autograder.inside.transport import Transport, serve
 
+NO_MEMORY = 74  # how a part's process ends when there is no memory left even to say so
+
 
 def run_submission(folder: str, control_fd: int, data_fd: int, program: bytes | None) -> None:
     """Take the submission's files from the parent, import them, and fork on request.
@@ -93,6 +95,8 @@ def run_part(
         folder = os.getcwd()
         with contextlib.suppress(EOFError):
             serve(transport, make_server(modules, folder))
+    except MemoryError:
+        code = NO_MEMORY
     except BaseException as error:  # nothing may reach the loop of the process that forked us
         code = 73
         print(f"sandbox: {type(error).__name__}: {error}", file=sys.stderr)

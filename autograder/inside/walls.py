@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 from dataclasses import dataclass
@@ -96,6 +97,12 @@ def close_in(rules: Rules, program: bytes) -> None:
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     landlock.restrict(rules.readable, [BOX, "/dev/null"])
     linux.set_filter(program)
+
+
+def die_first() -> None:
+    """Let the kernel kill this and its children first when the machine runs out of memory."""
+    with contextlib.suppress(OSError):
+        _write("/proc/self/oom_score_adj", "1000")
 
 
 def address_space() -> int:

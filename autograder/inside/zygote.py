@@ -58,7 +58,7 @@ class Zygote:
         self.control = control
         self.readable = readable
         self.programs = walls.programs()
-        self.children: dict[int, tuple[int, int]] = {}  # job → (middleman, first process)
+        self.children: dict[int, tuple[int, int]] = {}  # job → (middleman, first process's pidfd)
         self.count = 0
 
     def run(self) -> None:
@@ -105,7 +105,12 @@ class Zygote:
         if not told.startswith(b"pid "):
             os.waitpid(middleman, 0)
             return {"error": told.decode() or "the sandbox process died while it was set up"}
-        self.children[request["job"]] = (middleman, int(told[4:]))
+        try:
+            first = os.pidfd_open(int(told[4:]))  # a number may be given to another process
+        except ProcessLookupError:
+            os.waitpid(middleman, 0)
+            return {"error": "the sandbox process died at once"}
+        self.children[request["job"]] = (middleman, first)
         return {"spawned": True}
 
     def middleman(self, request: dict[str, Any], fds: list[int], pipe: int) -> None:
@@ -116,6 +121,7 @@ class Zygote:
             walls.become(61000 + self.count % 1000)
             walls.enter_namespaces()
             linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)  # after: new credentials clear it
+            walls.die_first()
             ready, go = os.pipe()
             first = os.fork()
             if first == 0:
@@ -133,12 +139,12 @@ class Zygote:
         os.waitpid(first, 0)
         os._exit(0)
 
-    def first(
-        self, rules: walls.Rules, used: int, fds: list[int], pipe: int, ready: int
-    ) -> None:
+    def first(self, rules: walls.Rules, used: int, fds: list[int], pipe: int, ready: int) -> None:
         """Be pid 1 of the submission: put up the walls and run it."""
         try:
             linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+            os.setsid()  # a signal to its process group must not reach ours
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # so that parts cannot send it
             os.close(pipe)
             os.read(ready, 1)
             os.close(ready)
@@ -160,9 +166,11 @@ class Zygote:
             return False
         middleman, first = self.children.pop(job)
         try:
-            os.kill(first, signal.SIGKILL)
+            signal.pidfd_send_signal(first, signal.SIGKILL)
         except ProcessLookupError:
             pass
+        finally:
+            os.close(first)
         deadline = time.monotonic() + 10
         while os.waitpid(middleman, os.WNOHANG)[0] == 0:
             if time.monotonic() > deadline:

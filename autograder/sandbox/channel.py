@@ -13,6 +13,7 @@ from autograder.faults import StudentFault
 from autograder.results import Status
 
 KEPT_OUTPUT = 8192
+FRAMES = 4  # frames of the greatest size that one test may receive in all
 
 
 class Died(Exception):
@@ -59,6 +60,21 @@ class Output:
         return bytes(self.kept).decode("utf-8", "replace")
 
 
+def expected(message: Any, words: tuple[str, ...]) -> Any:
+    """Check that a message of the import is the one that may come now; return what else it says.
+
+    Student code can write to the same pipe while it is imported: nothing else is believed.
+
+    Raises:
+        StudentFault: It is another (status ``protocol``).
+    """
+    known = type(message) is tuple and all(type(word) is str for word in message[: len(words)])
+    rest = message[len(words) :] if known else ()
+    if known and message[: len(words)] == words and len(rest) == (words[0] == "loaded"):
+        return rest[0] if rest else None
+    raise StudentFault(Status.PROTOCOL, "The submission broke the protocol while it was imported.")
+
+
 class Channel:
     """One end of a socket whose other end student code may hold."""
 
@@ -67,6 +83,7 @@ class Channel:
         self.sock = sock
         self.output = output
         self.budget = budget
+        self.received = 0
         self.poll = select.poll()
         self.poll.register(sock, select.POLLIN)
         self.poll.register(output.fd, select.POLLIN)
@@ -88,6 +105,11 @@ class Channel:
             except OSError:
                 raise Died from None
 
+    def start_counting(self) -> None:
+        """Begin a test: what it may send and print is counted from here."""
+        self.received = 0
+        self.output.count = 0
+
     def receive(self, resolve: wire.Resolve, deadline: float) -> Any:
         """Read one frame and decode it.
 
@@ -96,8 +118,15 @@ class Channel:
             Overdue: Nothing came in time.
             StudentFault: The frame is malformed or too large (status ``protocol``).
         """
+        if time.monotonic() >= deadline:  # for an answer may always be there already
+            raise Overdue
         header = self._read(wire.HEADER.size, deadline)
         tree_size, blob_size = wire.HEADER.unpack(header)
+        self.received += tree_size + blob_size
+        if self.received > FRAMES * (self.budget.tree + self.budget.blob):
+            raise StudentFault(
+                Status.PROTOCOL, f"The submission sent {self.received:,} bytes in one test."
+            )
         if tree_size > self.budget.tree or blob_size > self.budget.blob:
             raise StudentFault(
                 Status.PROTOCOL,
@@ -109,7 +138,8 @@ class Channel:
         try:
             return wire.decode(tree, blob, resolve, self.budget)
         except wire.WireError as error:
-            raise StudentFault(Status.PROTOCOL, f"The submission broke the protocol: {error}.") from None
+            text = f"The submission broke the protocol: {error}."
+            raise StudentFault(Status.PROTOCOL, text) from None
 
     def close(self) -> None:
         """Hang up."""
@@ -129,6 +159,8 @@ class Channel:
             if not got:
                 raise Died
             done += got
+            if done < size and time.monotonic() >= deadline:
+                raise Overdue
         return data
 
     def _wait(self, event: int, deadline: float) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -15,13 +17,16 @@ from typing import Any
 from autograder import wire
 from autograder.course import Limits
 from autograder.faults import GraderFault, StudentFault
+from autograder.inside.submission import NO_MEMORY
 from autograder.results import Status
 from autograder.sandbox import view
-from autograder.sandbox.channel import Channel, Died, Output, Overdue
+from autograder.sandbox.channel import Channel, Died, Output, Overdue, expected
 
 _START_SECONDS = 120.0
 _SET_UP_SECONDS = 20.0
 _CPU_BACKSTOP = 600
+_IMPORT_SECONDS = 5.0
+_HANG_UP_SECONDS = 2.0
 
 
 class Unavailable(Exception):
@@ -167,12 +172,12 @@ class StudentProcess:
         Args:
             zygote: Where it is forked.
             limits: What it may use.
-            order: ``files``, ``load``, ``homes``, ``forbidden`` as ``inside.submission`` takes them.
+            order: ``files``, ``load``, ``homes``, ``forbidden`` for ``inside.submission``.
         """
         self.zygote = zygote
         self.limits = limits
         self.job = next(zygote.jobs)
-        self.budget = wire.Budget()
+        self.budget = wire.Budget(blob=min(256, limits.memory_mb) << 20)
         self.failures: dict[str, Any] = {}
         self.loaded: list[str] = []
         self.alive = True
@@ -196,6 +201,9 @@ class StudentProcess:
                 {"op": "spawn", "job": self.job, "rules": rules},
                 (control.fileno(), data.fileno(), write),
             )
+        except GraderFault:
+            self._hang_up()
+            raise
         finally:
             control.close()
             data.close()
@@ -203,41 +211,37 @@ class StudentProcess:
 
     def _load(self, order: dict[str, Any]) -> None:
         """Send the files and hear how each import went; a hang or a death ends this process."""
-        deadline = time.monotonic() + _SET_UP_SECONDS
         current = ""
+        limit = max(self.limits.seconds, _IMPORT_SECONDS)
+        deadline = time.monotonic() + _SET_UP_SECONDS
         try:
             self.data.send(order, _no_reference, deadline)
-            while True:
-                message = self._message(deadline)
-                if message[0] == "ready":
-                    return
-                if message[0] == "loading":
-                    current = message[1]
-                    deadline = time.monotonic() + max(self.limits.seconds, 5.0)
-                elif message[2] is None:
-                    self.loaded.append(message[1])
+            for current in order["load"]:
+                self._expect(("loading", current), deadline)
+                deadline = time.monotonic() + limit
+                failure = self._expect(("loaded", current), deadline)
+                if failure is None:
+                    self.loaded.append(current)
                 else:
-                    self.failures[message[1]] = message[2]
-        except StudentFault as fault:
-            self._give_up(order, current, fault)
+                    self.failures[current] = failure
+            self._expect(("ready",), deadline)
+            return
+        except StudentFault as error:
+            fault = error
         except Overdue:
-            self._give_up(order, current, StudentFault(Status.TIMEOUT, "It was still being imported"
-                f" after {max(self.limits.seconds, 5.0):g} seconds, and was stopped."))
+            text = f"It was still being imported after {limit:g} seconds, and was stopped."
+            fault = StudentFault(Status.TIMEOUT, text)
         except Died:
-            if not current:
-                raise GraderFault(f"the sandbox: {self.output_text()[-300:]}") from None
-            self._give_up(order, current, self.cause_of_death(None))
-
-    def _message(self, deadline: float) -> Any:
-        message = self.data.receive(_refuse_reference, deadline)
-        shapes = {"loading": 2, "loaded": 3, "ready": 1}
-        if type(message) is tuple and message and shapes.get(str(message[0])) == len(message):
-            return message
-        raise StudentFault(Status.PROTOCOL, "The submission broke the protocol while imported.")
-
-    def _give_up(self, order: dict[str, Any], current: str, fault: StudentFault) -> None:
-        self.failures[current or order["load"][0]] = fault
+            fault = self.cause_of_death(None)
+        said = self.output_text()[-300:]
         self.close()
+        if not current:
+            raise GraderFault(f"the sandbox: {said or fault.text}")
+        self.loaded = [file for file in self.loaded if file != current]
+        self.failures[current] = fault
+
+    def _expect(self, words: tuple[str, ...], deadline: float) -> Any:
+        return expected(self.data.receive(_refuse_reference, deadline), words)
 
     def fork(self, part: str) -> Channel:
         """Fork a process that serves one part.
@@ -245,6 +249,10 @@ class StudentProcess:
         Raises:
             StudentFault: The process that imported the submission is gone.
         """
+        if self.hung_up:
+            raise StudentFault(
+                Status.PROTOCOL, "The submission's process is gone, or answers what nobody asked."
+            )
         ours, theirs = socket.socketpair()
         try:
             self.control.settimeout(_SET_UP_SECONDS)
@@ -256,20 +264,27 @@ class StudentProcess:
             theirs.close()
         return Channel(ours, self.output, self.budget)
 
-    def finish(self, channel: Channel) -> int | None:
+    def finish(self, channel: Channel, seconds: float = _HANG_UP_SECONDS) -> int | None:
         """Hang up on a part and return how its process ended, as ``waitpid`` tells it.
 
         The submission's own process reports this, so it explains a zero and never earns a point.
-        None when no believable answer came; then everything of the submission has been killed.
+        None when no believable answer came in time; then all of the submission has been killed.
         """
         channel.close()
         try:
-            self.control.settimeout(2.0)
+            self.control.settimeout(seconds)
             status = int(self.control.recv(64))
+            if not 0 <= status <= 0xFFFF:
+                raise ValueError
         except (OSError, ValueError):
             self.close()
             return None
         return status
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether the process that imported the submission is gone, or speaks out of turn."""
+        return bool(select.select([self.control], [], [], 0)[0])
 
     def cause_of_death(self, status: int | None) -> StudentFault:
         """Say why a process that hung up is gone."""
@@ -281,14 +296,14 @@ class StudentProcess:
             text = names.get(number, "killed by a signal")
             return StudentFault(Status.CRASHED, f"The process crashed: {text} (signal {number}).")
         code = os.WEXITSTATUS(status)
+        if code == NO_MEMORY:
+            return StudentFault(Status.MEMORY, "The process ran out of memory and ended.")
         return StudentFault(Status.EXITED, f"The process ended itself with exit code {code}.")
 
     def output_text(self) -> str:
         """The first of what the submission printed so far."""
-        try:
+        with contextlib.suppress(StudentFault):
             self.output.drain()
-        except StudentFault:
-            pass
         return self.output.text()
 
     def close(self) -> None:
@@ -296,8 +311,13 @@ class StudentProcess:
         if not self.alive:
             return
         self.alive = False
-        self.zygote.request({"op": "kill", "job": self.job})
-        self.output_text()
+        try:
+            self.zygote.request({"op": "kill", "job": self.job})
+            self.output_text()
+        finally:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
         self.control.close()
         self.data.close()
         os.close(self.output.fd)

@@ -7,6 +7,7 @@ the system has rlimits, memory. It does not hide files or the network, so grades
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -25,10 +26,12 @@ from autograder.course import Limits
 from autograder.faults import StudentFault
 from autograder.results import Status
 from autograder.sandbox import view
-from autograder.sandbox.channel import KEPT_OUTPUT, Died, Overdue
+from autograder.sandbox.channel import FRAMES, KEPT_OUTPUT, Died, Overdue, expected
 from autograder.sandbox.launch import clean_environment
 
 _SET_UP_SECONDS = 60.0
+_IMPORT_SECONDS = 5.0
+_WAITING = 4  # frames that may wait to be looked at
 
 
 class PlainProcess:
@@ -75,9 +78,14 @@ class PlainProcess:
         channel.load(self.order)
         return channel
 
-    def finish(self, channel: PlainChannel) -> int | None:
+    def finish(self, channel: PlainChannel, seconds: float = 1.0) -> int | None:
         """Hang up on a part and return how its process ended."""
-        return channel.end()
+        return channel.end(seconds)
+
+    @property
+    def hung_up(self) -> bool:
+        """Never: every part has a process of its own."""
+        return False
 
     def cause_of_death(self, status: int | None) -> StudentFault:
         """Say why a process is gone, by the exit code as ``subprocess`` gives it."""
@@ -121,46 +129,56 @@ class PlainChannel:
                 cwd=owner.folder,
                 start_new_session=os.name == "posix",
             )
-        self.frames: queue.Queue[Any] = queue.Queue()
+        self.received = 0
+        self.frames: queue.Queue[Any] = queue.Queue(_WAITING)
+        self.outgoing: queue.Queue[bytes | None] = queue.Queue()
+        self.written = threading.Event()
         threading.Thread(target=self._read_all, daemon=True).start()
+        threading.Thread(target=self._write_all, daemon=True).start()
+
+    def start_counting(self) -> None:
+        """Begin a test: what it may send is counted from here."""
+        self.received = 0
 
     def load(self, order: dict[str, Any]) -> None:
         """Send the files and hear how each import went."""
-        limit = max(self.owner.limits.seconds, 5.0)
+        limit = max(self.owner.limits.seconds, _IMPORT_SECONDS)
         deadline = time.monotonic() + _SET_UP_SECONDS
         try:
             self.send(order, lambda value: None, deadline)
-            while True:
-                message = self.receive(lambda code, payload: None, deadline)
-                if message[0] == "ready":
-                    return
-                if message[0] == "loading":
-                    self.loading = message[1]
-                    deadline = time.monotonic() + limit
-                elif message[2] is not None:
-                    self.failures[message[1]] = message[2]
+            for self.loading in order["load"]:
+                self._expect(("loading", self.loading), deadline)
+                deadline = time.monotonic() + limit
+                failure = self._expect(("loaded", self.loading), deadline)
+                if failure is not None:
+                    self.failures[self.loading] = failure
+            self._expect(("ready",), deadline)
+            return
         except Overdue:
             text = f"It was still being imported after {limit:g} seconds, and was stopped."
             self.lost = StudentFault(Status.TIMEOUT, text)
         except Died:
             self.lost = self.owner.cause_of_death(self.end())
-        except (StudentFault, TypeError, IndexError):
-            self.lost = StudentFault(Status.PROTOCOL, "The submission broke the protocol.")
+        except StudentFault as fault:
+            self.lost = fault
         self.kill()
+
+    def _expect(self, words: tuple[str, ...], deadline: float) -> Any:
+        return expected(self.receive(lambda code, payload: None, deadline), words)
 
     def send(self, value: Any, refer: wire.Refer, deadline: float) -> None:
         """Encode a value and write it."""
-        assert self.process.stdin is not None
         data = b"".join(wire.encode(value, refer, self.budget, keep_layout=True))
-        try:
-            self.process.stdin.write(data)
-            self.process.stdin.flush()
-        except (OSError, ValueError):
-            raise Died from None
+        self.written.clear()
+        self.outgoing.put(data)
+        if not self.written.wait(max(0.0, deadline - time.monotonic())):
+            raise Overdue
 
     def receive(self, resolve: wire.Resolve, deadline: float) -> Any:
         """Wait for a frame and decode it."""
         limit = self.owner.limits.output_kb << 10
+        if time.monotonic() >= deadline:
+            raise Overdue
         while True:
             if self.owner.printed.exists() and self.owner.printed.stat().st_size > limit:
                 text = f"More than {limit:,} bytes were printed; the submission was stopped."
@@ -175,8 +193,12 @@ class PlainChannel:
             raise Died
         if isinstance(frame, StudentFault):
             raise frame
+        self.received += len(frame[0]) + len(frame[1])
+        if self.received > FRAMES * (self.budget.tree + self.budget.blob):
+            text = f"The submission sent {self.received:,} bytes in one test."
+            raise StudentFault(Status.PROTOCOL, text)
         try:
-            return wire.decode(*frame, resolve, self.budget)
+            return wire.decode(frame[0], frame[1], resolve, self.budget)
         except wire.WireError as error:
             text = f"The submission broke the protocol: {error}."
             raise StudentFault(Status.PROTOCOL, text) from None
@@ -190,38 +212,52 @@ class PlainChannel:
                 break
             tree, blob = wire.HEADER.unpack(header)
             if tree > self.budget.tree or blob > self.budget.blob:
-                self.frames.put(StudentFault(Status.PROTOCOL, "The submission sent too much."))
+                self._hand_over(StudentFault(Status.PROTOCOL, "The submission sent too much."))
                 break
-            self.frames.put((pipe.read(tree), bytearray(pipe.read(blob))))
-        self.frames.put(None)
+            self._hand_over((pipe.read(tree), bytearray(pipe.read(blob))))
+        self._hand_over(None)
 
-    def end(self) -> int | None:
+    def _hand_over(self, frame: Any) -> None:
+        while True:
+            try:
+                return self.frames.put(frame, timeout=0.5)
+            except queue.Full:
+                if self.process.returncode is not None:  # killed: nobody will look
+                    return
+
+    def _write_all(self) -> None:
+        """Write what is to be sent; a process that does not read blocks only this thread."""
+        assert self.process.stdin is not None
+        while (data := self.outgoing.get()) is not None:
+            try:
+                self.process.stdin.write(data)
+                self.process.stdin.flush()
+            except (OSError, ValueError):  # it is gone; the reader finds out
+                pass
+            self.written.set()
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+
+    def end(self, seconds: float = 1.0) -> int | None:
         """Hang up, give the process a moment to leave, and return its exit code."""
         self.close()
-        try:
-            self.process.wait(1.0)
-        except subprocess.TimeoutExpired:
-            pass
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
         self.kill()
         return self.process.returncode
 
     def close(self) -> None:
         """Hang up."""
-        assert self.process.stdin is not None
-        try:
-            self.process.stdin.close()
-        except OSError:
-            pass
+        self.outgoing.put(None)
 
     def kill(self) -> None:
         """Kill the process and, where there are process groups, what it left in its own."""
         if os.name == "posix":
-            try:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                pass
         self.process.kill()
         self.process.wait()
+        self.close()
 
 
 def _windows_environment() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import sys
@@ -70,12 +71,16 @@ def open_sandbox(
                 NAMESPACES,
                 zygote.wrapped,
                 why if not wrapped else "",
-                lambda order, limits: StudentProcess(zygote, limits, order),
+                functools.partial(_open, zygote),
                 zygote.close,
             )
         if rung == NAMESPACES:
             raise CourseError(f"The sandbox rung {rung} cannot be had here: {why}. {remedy(why)}")
     return Sandbox(PROCESS, False, why, PlainProcess, lambda: None)
+
+
+def _open(zygote: Zygote, order: dict[str, Any], limits: Limits) -> StudentProcess:
+    return StudentProcess(zygote, limits, order)
 
 
 def start_zygote(libraries: tuple[str, ...], wrapped: bool) -> Zygote:
