@@ -296,6 +296,12 @@ class TestAllowance:
         hidden.write_text(hidden.read_text().replace("The square of three is nine.", text))
         assert release(root, target)
 
+    def test_a_hidden_line_that_the_stub_has_too_is_public(self, root, target):
+        path = root / "solutions/01_tiny/vectors.py"
+        again = "    # Return the dot product. It is a sum.\n    products = map"
+        path.write_text(path.read_text().replace("    products = map", again))
+        assert release(root, target)
+
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory):
