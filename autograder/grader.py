@@ -107,8 +107,9 @@ class Grader:
         """What can be said of a part without running anything, if something can."""
         if submission.refused:
             return StudentFault(Status.NOT_GRADABLE, submission.refused)
-        if part.file in submission.syntax_errors:
-            text = f"{part.file} cannot be read: {submission.syntax_errors[part.file]}"
+        culprit = unreadable(part, submission, self.assignment)
+        if culprit:
+            text = f"{culprit} cannot be read: {submission.syntax_errors[culprit]}"
             return StudentFault(Status.NOT_GRADABLE, text)
         if part.name in submission.untouched:
             return StudentFault(Status.NOT_ATTEMPTED, f"{part.name} is still the stub.")
@@ -189,6 +190,16 @@ class Grader:
             return self.tester.run(test, load_reference(self.assignment)) is None
         except GraderFault:
             return False
+
+
+def unreadable(part: Part, submission: Submission, assignment: Assignment) -> str:
+    """The file that keeps a part from being read: its own, or a stray one that may hold it."""
+    if part.file in submission.syntax_errors:
+        return part.file
+    if part.file in submission.files:
+        return ""
+    strays = [file for file in submission.syntax_errors if file not in assignment.files]
+    return next(iter(strays), "")
 
 
 def read_error(error: BaseException, transcript: Transcript) -> tuple[Status, Message]:

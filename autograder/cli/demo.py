@@ -46,8 +46,8 @@ def _what_to_look_at(graded: Path, screen: Console) -> None:
         "\nOpen the report in a browser:\n"
         f"  {page.as_uri()}\n"
         "Look at the commonest mistakes, named; click a column's head to sort, and a student to\n"
-        "see every test. Four of the class are hostile: one loops, one leaves, one eats memory, one\n"
-        "forges results; each lost that part alone.\n"
+        "see every test. Four of the class are hostile: one loops, one leaves, one eats memory,\n"
+        "one forges results; each lost that part alone.\n"
         f"What a student gets back: {graded / 'feedback'}/",
         markup=False,
         soft_wrap=True,

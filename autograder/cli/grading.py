@@ -176,7 +176,7 @@ def publish(assignment: Assignment, reports: list[Report], out: Path, screen: Co
         screen.print(
             f"[bold red]The grader itself failed on {len(broken)} submissions[/] "
             f"({', '.join(broken[:_SHOWN])}). Nothing is charged to them, and no scores or "
-            f"feedback were written. {out / 'report.html'} says what happened; run the command again."
+            f"feedback were written. {out / 'report.html'} says what happened; run it again."
         )
         return 3
     for report in reports:

@@ -45,7 +45,8 @@ def grade(
     """Grade a class in the sandbox.
 
     Writes OUT/STUDENT.json, OUT/feedback/STUDENT.md, OUT/scores.csv and OUT/report.html. A second
-    run keeps what is unchanged and prints what changed. Ctrl-C loses at most the submissions in flight.
+    run keeps what is unchanged and prints what changed. Ctrl-C loses at most the submissions in
+    flight.
 
     Exit codes: 0 graded, 2 the request was wrong, 3 the grader itself failed on a submission
     (nothing is published then).
