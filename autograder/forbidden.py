@@ -105,9 +105,9 @@ def reachable(part: Part, trees: dict[str, ast.Module]) -> list[tuple[str, ast.A
         if name in seen or name not in defined:
             continue
         seen[name] = defined[name]
-        for node in ast.walk(defined[name][1]):
-            if isinstance(node, ast.Name):
-                waiting.append(node.id)
-            elif isinstance(node, ast.Attribute):
-                waiting.append(node.attr)
+        for each in ast.walk(defined[name][1]):
+            if isinstance(each, ast.Name):
+                waiting.append(each.id)
+            elif isinstance(each, ast.Attribute):
+                waiting.append(each.attr)
     return list(seen.values())
