@@ -49,8 +49,11 @@ def _alarms(seconds: float) -> Iterator[None]:
         yield
         return
 
+    armed = [True]
+
     def ring(*_: object) -> None:
-        raise Overlong
+        if armed:
+            raise Overlong
 
     timers = (
         (signal.SIGPROF, signal.ITIMER_PROF, seconds),
@@ -60,7 +63,10 @@ def _alarms(seconds: float) -> Iterator[None]:
     for _, timer, limit in timers:
         signal.setitimer(timer, limit, limit)
     try:
-        yield
+        try:
+            yield
+        finally:
+            armed.clear()  # first of all, so that nothing rings while the timers are put away
     finally:
         for _, timer, _ in timers:
             signal.setitimer(timer, 0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from autograder.author import source as sources
 from autograder.author.mutate import replacements, slots
-from autograder.author.reach import names
+from autograder.author.reach import leads
 from autograder.course import Assignment, CourseError
 from autograder.mistakes import reference_texts
 
@@ -74,7 +74,7 @@ def generate(assignment: Assignment) -> tuple[Mutant, ...]:
 def _owners(file: str, assignment: Assignment) -> dict[int, tuple[str, ...]]:
     """The parts that each line between markers belongs to."""
     source = sources.read(assignment.solutions / file, assignment)
-    texts = reference_texts(assignment)
+    led = leads(assignment, reference_texts(assignment))
     owners: dict[int, tuple[str, ...]] = {}
     for block in source.blocks:
         for line in range(block.begin + 1, block.end):
@@ -83,7 +83,7 @@ def _owners(file: str, assignment: Assignment) -> dict[int, tuple[str, ...]]:
                 continue
             inside = [d for d in source.definitions if d.first <= line <= d.last]
             top = inside[0].name if inside else ""
-            owners[line] = tuple(p.name for p in assignment.parts if top in names(p, texts))
+            owners[line] = tuple(name for name, reached in led.items() if top in reached)
     return owners
 
 

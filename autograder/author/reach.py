@@ -26,13 +26,17 @@ def touched(
     changed = _changed(before, after)
     if "" in changed:  # an import, say: everything may notice
         return assignment.parts
-    return tuple(part for part in assignment.parts if changed & names(part, after))
+    led = leads(assignment, after)
+    return tuple(part for part in assignment.parts if changed & led[part.name])
 
 
-def names(part: Part, texts: Mapping[str, str]) -> set[str]:
-    """The top-level names that a part's code leads to, its own included."""
+def leads(assignment: Assignment, texts: Mapping[str, str]) -> dict[str, set[str]]:
+    """For each part, the top-level names that its code leads to, its own included."""
     trees = {file: ast.parse(text) for file, text in texts.items()}
-    return {name for _, node in reachable(part, trees) for name in _names(node)}
+    return {
+        part.name: {name for _, node in reachable(part, trees) for name in _names(node)}
+        for part in assignment.parts
+    }
 
 
 def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
