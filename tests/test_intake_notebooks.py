@@ -102,13 +102,13 @@ def test_a_notebook_with_nothing_in_it_is_refused(text: str, read) -> None:
 def test_magics_are_left_out_with_a_note(read) -> None:
     files = GOOD | {"network.py": "%matplotlib inline\n" + GOOD["network.py"]}
     extra = cell("!pip install x\nfiles = !ls\nimport math\nmath?\n?math\nif True:\n    %time\n")
-    submission = read(notebook(files, extra, cell("%%bash\nrm -rf /\n"), cell("%%time\nz = 1")))
+    submission = read(notebook(files, extra, cell("%%bash\nshell = 1\n"), cell("%%time\nz = 1")))
     assert submission.files["network.py"].startswith(GOOD["network.py"].rstrip())
     for text in submission.files.values():
         assert "import math" in text
         assert "z = 1" in text
         assert "%" not in text
-        assert "rm" not in text
+        assert "shell" not in text
     assert submission.notes[1] == (
         "Lines that are no Python (%, !, ?) were left out of code cells 5, 9, 10, 11."
     )
