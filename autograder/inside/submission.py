@@ -70,7 +70,7 @@ def load_files(folder: str, order: dict[str, Any], transport: Transport) -> Modu
 def hide_main() -> None:
     """Leave nothing of the grader's in ``__main__``, and no arguments."""
     sys.modules["__main__"] = types.ModuleType("__main__")
-    sys.argv = [""]
+    sys.argv = sys.orig_argv = [""]
 
 
 def make_server(modules: Modules, folder: str) -> Server:

@@ -84,7 +84,7 @@ class Zygote:
         if request["op"] == "spawn":
             return self.spawn(request, fds)
         if request["op"] == "kill":
-            return {"killed": self.kill(request["job"])}
+            return {"code": self.kill(request["job"])}
         return {"pong": True}
 
     def spawn(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
@@ -136,8 +136,8 @@ class Zygote:
         for fd in fds:
             os.close(fd)
         os.close(go)  # the zygote knows the pid: the first process may begin
-        os.waitpid(first, 0)
-        os._exit(0)
+        status = os.waitpid(first, 0)[1]
+        os._exit(min(255, abs(os.waitstatus_to_exitcode(status)) + 128 * os.WIFSIGNALED(status)))
 
     def first(self, rules: walls.Rules, used: int, fds: list[int], pipe: int, ready: int) -> None:
         """Be pid 1 of the submission: put up the walls and run it."""
@@ -160,10 +160,13 @@ class Zygote:
         finally:
             os._exit(72)
 
-    def kill(self, job: int) -> bool:
-        """Kill every process of a submission, and reap."""
+    def kill(self, job: int) -> int:
+        """Kill every process of a submission, and reap; return how its first process ended.
+
+        As a shell would say it: the exit code, or 128 and the number of the signal.
+        """
         if job not in self.children:
-            return False
+            return 0
         middleman, first = self.children.pop(job)
         try:
             signal.pidfd_send_signal(first, signal.SIGKILL)
@@ -172,11 +175,13 @@ class Zygote:
         finally:
             os.close(first)
         deadline = time.monotonic() + 10
-        while os.waitpid(middleman, os.WNOHANG)[0] == 0:
+        while True:
+            reaped, status = os.waitpid(middleman, os.WNOHANG)
+            if reaped:
+                return os.waitstatus_to_exitcode(status)
             if time.monotonic() > deadline:
                 os.kill(middleman, signal.SIGKILL)
             time.sleep(0.0002)
-        return True
 
 
 def place_fds(fds: list[int]) -> None:

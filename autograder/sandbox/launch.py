@@ -181,6 +181,7 @@ class StudentProcess:
         self.failures: dict[str, Any] = {}
         self.loaded: list[str] = []
         self.alive = True
+        self.exit_code = 0
         self._spawn()
         if order:
             self._load(order)
@@ -227,14 +228,15 @@ class StudentProcess:
             self._expect(("ready",), deadline)
             return
         except StudentFault as error:
-            fault = error
+            fault: StudentFault | None = error
         except Overdue:
             text = f"It was still being imported after {limit:g} seconds, and was stopped."
             fault = StudentFault(Status.TIMEOUT, text)
         except Died:
-            fault = self.cause_of_death(None)
+            fault = None
         said = self.output_text()[-300:]
         self.close()
+        fault = fault or self.cause_of_death(shell_status(self.exit_code))
         if not current:
             raise GraderFault(f"the sandbox: {said or fault.text}")
         self.loaded = [file for file in self.loaded if file != current]
@@ -312,7 +314,7 @@ class StudentProcess:
             return
         self.alive = False
         try:
-            self.zygote.request({"op": "kill", "job": self.job})
+            self.exit_code = int(self.zygote.request({"op": "kill", "job": self.job})["code"])
             self.output_text()
         finally:
             self._hang_up()
@@ -321,6 +323,11 @@ class StudentProcess:
         self.control.close()
         self.data.close()
         os.close(self.output.fd)
+
+
+def shell_status(code: int) -> int:
+    """Turn an exit code as a shell tells it into the status that ``waitpid`` tells."""
+    return code - 128 if code > 128 else code << 8
 
 
 def _no_reference(value: Any) -> None:
