@@ -70,7 +70,9 @@ def _with_mistakes(
     """The reference with some mistakes, each in another part."""
     texts = reference_texts(assignment)
     for name in chance.sample([part.name for part in assignment.parts], k=count):
-        mistake = chance.choice([m for m in mistakes if m.part == name])
+        known = [m for m in mistakes if m.part == name]
+        weights = [1 / (rank + 1) for rank in range(len(known))]  # the common ones come first
+        mistake = chance.choices(known, weights)[0]
         texts = apply(mistake, assignment, texts)
     return texts
 

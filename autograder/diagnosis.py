@@ -142,8 +142,8 @@ def _same_call(left: Call, right: Call) -> bool:
     if left.verb != right.verb or left.name != right.name:
         return False
     if left.fault is not None and right.fault is not None:
-        same_kind = left.fault.kinds[:1] == right.fault.kinds[:1]
-        return left.fault.status is right.fault.status and same_kind
+        a, b = left.fault, right.fault
+        return (a.status, a.kinds[:1], a.message) == (b.status, b.kinds[:1], b.message)
     if left.fault is not None or right.fault is not None:
         return False
     return same(left.value, right.value)

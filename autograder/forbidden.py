@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from functools import lru_cache
 
 from autograder.course import Part
 
@@ -30,12 +31,8 @@ def find_forbidden(part: Part, files: Mapping[str, str]) -> str:
     """
     if not part.forbidden:
         return ""
-    trees = {}
-    for name, text in files.items():
-        try:
-            trees[name] = ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
+    parsed = {name: _parse(text) for name, text in files.items()}
+    trees = {name: tree for name, tree in parsed.items() if tree is not None}
     aliases = _aliases(list(trees.values()))
     for file, node in reachable(part, trees):
         for each in ast.walk(node):
@@ -44,6 +41,14 @@ def find_forbidden(part: Part, files: Mapping[str, str]) -> str:
                 line = getattr(each, "lineno", 0)
                 return f"{found} may not be used in {part.name} ({file}, line {line})."
     return ""
+
+
+@lru_cache(maxsize=16)  # every part of a submission reads the same few files
+def _parse(text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _uses(node: ast.AST, forbidden: tuple[str, ...], aliases: dict[str, str]) -> str:

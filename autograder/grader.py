@@ -82,7 +82,7 @@ class Grader:
         """What the student's side needs to know: the files, and what is forbidden where."""
         return {
             "files": dict(files),
-            "load": [file for file in self.assignment.files if file in files],
+            "load": distinct(self.assignment.files, files),
             "homes": homes(self.assignment),
             "forbidden": {p.name: list(p.forbidden) for p in self.assignment.parts if p.forbidden},
         }
@@ -120,8 +120,9 @@ class Grader:
         self, part: Part, submission: Submission, runner: Runner
     ) -> StudentFault | None:
         """Whether the part's file could be imported."""
-        if part.file in runner.failures:
-            fault = self.explain(part.name)(runner.failures[part.file])
+        file = twin(part.file, self.assignment.files, submission.files)
+        if file in runner.failures:
+            fault = self.explain(part.name)(runner.failures[file])
             return StudentFault(fault.status, f"{part.file} cannot be imported: {fault.text}")
         if part.file not in submission.files and not submission.files:
             return StudentFault(Status.MISSING, f"{part.file} was not handed in.")
@@ -190,6 +191,16 @@ class Grader:
             return self.tester.run(test, load_reference(self.assignment)) is None
         except GraderFault:
             return False
+
+
+def distinct(order: tuple[str, ...], files: Mapping[str, str]) -> list[str]:
+    """The course files to import: of files with the same text, which one stray gave, the first."""
+    return list(dict.fromkeys(twin(file, order, files) for file in order if file in files))
+
+
+def twin(file: str, order: tuple[str, ...], files: Mapping[str, str]) -> str:
+    """The first course file with the same text."""
+    return next((f for f in order if f in files and files[f] == files.get(file)), file)
 
 
 def unreadable(part: Part, submission: Submission, assignment: Assignment) -> str:

@@ -65,6 +65,8 @@ class Context:
     seed: int = 0
 
 
+_OUR_FIXTURES = frozenset({"student", "reference", "rng", "request"})
+_PLAIN_MARKS = frozenset({"part", "parametrize"})
 _CONTEXT = pytest.StashKey[Context]()
 
 
@@ -180,6 +182,27 @@ class Tester:
         """Run one test on a student and return what it raised, if anything."""
         item = self.items[test.id]
         self.context.student = student
+        if is_simple(item):
+            try:
+                return _raised(lambda: item.obj(**self.values(item, test)))
+            finally:
+                self.context.student = None
+        return self._run_with_pytest(item)
+
+    def values(self, item: Any, test: Test) -> dict[str, Any]:
+        """The arguments of a simple test: our three fixtures and its own parameters."""
+        names = item._fixtureinfo.argnames
+        values = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+        if "student" in names:
+            values["student"] = self.context.student
+        if "reference" in names:
+            values["reference"] = self.context.reference
+        if "rng" in names:
+            values["rng"] = np.random.default_rng(test_seed(self.seed, test.id))
+        return values
+
+    def _run_with_pytest(self, item: Any) -> BaseException | None:
+        """Run a test with all of pytest's machinery: other fixtures, skip marks, set-up."""
         item._initrequest()  # what pytest's own rerun plugins do before running an item again
         error = _raised(lambda: item.ihook.pytest_runtest_setup(item=item))
         if error is None:
@@ -189,6 +212,19 @@ class Tester:
         item.funcargs = None
         self.context.student = None
         return error if error is not None else ending
+
+
+def is_simple(item: Any) -> bool:
+    """Whether a test needs nothing of pytest's but its arguments: then it is just called.
+
+    pytest's set-up and teardown cost more than most of our tests do.
+    """
+    direct = set(item.callspec.params) if hasattr(item, "callspec") else set()
+    plain = {mark.name for mark in item.iter_markers()} <= _PLAIN_MARKS
+    fixtures = set(item.fixturenames) - direct
+    wanted = set(item._fixtureinfo.argnames) - direct
+    needs_request = "request" in wanted
+    return plain and fixtures <= _OUR_FIXTURES and not needs_request and item.cls is None
 
 
 def _raised(action: Callable[[], object]) -> BaseException | None:

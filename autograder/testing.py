@@ -22,6 +22,7 @@ from autograder.wire import Exposed
 
 __all__ = ["close", "ensure", "equal", "expose", "part", "raises"]
 
+_NOTHING = object()
 _Test = TypeVar("_Test", bound=Callable[..., Any])
 _DICTS = (dict, OrderedDict, defaultdict, Counter)
 # Relative and absolute tolerance by the precision of what is expected.
@@ -76,7 +77,7 @@ def equal(got: object, expected: object) -> None:
     close(got, expected, rtol=0.0, atol=0.0)
 
 
-def ensure(condition: object, message: str, got: object = "", expected: str = "") -> None:
+def ensure(condition: object, message: str, got: object = _NOTHING, expected: str = "") -> None:
     """Require a property that is no comparison with one value.
 
     Args:
@@ -91,7 +92,7 @@ def ensure(condition: object, message: str, got: object = "", expected: str = ""
     if condition is not True and not isinstance(condition, np.bool_):
         condition = isinstance(condition, int) and bool(condition)
     if not condition:
-        raise Mismatch(describe(got) if got != "" else "", expected, message)
+        raise Mismatch("" if got is _NOTHING else describe(got), expected, message)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from autograder.course import load
+from autograder.course import Limits, load
 from autograder.faults import GraderFault
 from autograder.grader import Grader
 from autograder.intake import Submission
@@ -46,13 +46,22 @@ class WarmGrader:
 
     def _serve(self, tester: Tester) -> None:
         limits = self.assignment.limits
-        grader = Grader(tester, lambda order: self.sandbox.open(order, limits), self.sandbox.rung)
+        grader = Grader(tester, lambda order: self._open(order, limits), self.sandbox.rung)
         self.answers.put("ready")
         while (submission := self.work.get()) is not None:
             try:
                 self.answers.put(grader.grade(submission))
             except Exception as error:  # a fault of ours; the next submission may fare better
                 self.answers.put(GraderFault(f"{type(error).__name__}: {error}"))
+
+    def _open(self, order: dict[str, Any], limits: Limits) -> Any:
+        """Start the process of a submission, in a new sandbox should the old one be gone."""
+        try:
+            return self.sandbox.open(order, limits)
+        except GraderFault:
+            self.sandbox.close()
+            self.sandbox = open_sandbox(self.assignment.libraries, self.sandbox.rung)
+            return self.sandbox.open(order, limits)
 
     def grade(self, submission: Submission) -> Report:
         """Grade one submission.

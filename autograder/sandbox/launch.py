@@ -90,6 +90,7 @@ class Zygote:
             stdout=subprocess.DEVNULL,
             stderr=self.log if self.log is not None else subprocess.DEVNULL,
             pass_fds=(fd,),
+            start_new_session=True,  # ctrl-C is for us to handle
         )
 
     def _expect_ready(self) -> None:
