@@ -148,6 +148,7 @@ def clean_environment() -> dict[str, str]:
         "PATH": "/usr/bin:/bin",
         "HOME": "/box",
         "TMPDIR": "/box",
+        "TORCHINDUCTOR_CACHE_DIR": "/box",  # torch wants one when it makes its first optimizer
         "LANG": "C.UTF-8",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
