@@ -14,14 +14,20 @@ class Handle:
 
     What comes back is a plain value or another handle. Names that begin with an underscore are out
     of reach.
+
+    Operators work only on live handles: those that a class of the submission (a name in capitals)
+    made, and what operators and methods make of these. On any other handle, which came back where a
+    value was expected, ``got - expected`` or ``got == expected`` would tell the submission the
+    expected value and let it answer as it likes; there, they raise TypeError.
     """
 
-    __slots__ = ("__weakref__", "_kind", "_number", "_peer")
+    __slots__ = ("__weakref__", "_kind", "_live", "_number", "_peer")
 
     def __init__(self, peer: Peer, number: int | str, kind: str) -> None:
         object.__setattr__(self, "_peer", peer)
         object.__setattr__(self, "_number", number)
         object.__setattr__(self, "_kind", kind)
+        object.__setattr__(self, "_live", False)
 
     @property
     def _type_(self) -> str:
@@ -59,7 +65,7 @@ class Handle:
         return int(self._peer.request("builtin", None, ("len", self)))
 
     def __bool__(self) -> bool:
-        return self._peer.request("builtin", None, ("bool", self)) is True
+        raise TypeError(f"a {self._kind} where True or False was expected")
 
     def __float__(self) -> float:
         return float(self._peer.request("builtin", None, ("float", self)))
@@ -70,20 +76,20 @@ class Handle:
     def __hash__(self) -> int:
         return hash((id(self._peer), self._number))
 
-    def __eq__(self, other: object) -> Any:
-        return self is other or self._peer.request("operator", None, ("eq", self, other))
+    def __eq__(self, other: object) -> bool:
+        return self is other
 
-    def __ne__(self, other: object) -> Any:
-        return self is not other and self._peer.request("operator", None, ("ne", self, other))
+    def __getitem__(self, key: Any) -> Any:
+        return self._peer.request("operator", None, ("getitem", self, key))
 
     def __contains__(self, item: object) -> bool:
-        return self._peer.request("operator", None, ("contains", self, item)) is True
+        return _operate("contains", self, item) is True
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._peer.request("operator", None, ("setitem", self, key, value))
+        _operate("setitem", self, key, value)
 
     def __delitem__(self, key: Any) -> None:
-        self._peer.request("operator", None, ("delitem", self, key))
+        _operate("delitem", self, key)
 
 
 class _Attribute:
@@ -100,19 +106,27 @@ class _Attribute:
         return found
 
 
+def _operate(name: str, *operands: Any) -> Any:
+    """Apply an operator on the student's side, if a handle among the operands is live."""
+    handles = [each for each in operands if isinstance(each, Handle)]
+    if not any(handle._live for handle in handles):
+        raise TypeError(f"a {handles[0]._kind} where a plain value was expected")
+    return handles[0]._peer.request("operator", None, (name, *operands))
+
+
 def _add_operators() -> None:
     def forward(name: str) -> Any:
-        return lambda self, *others: self._peer.request("operator", None, (name, self, *others))
+        return lambda self, *others: _operate(name, self, *others)
 
     def reflected(name: str) -> Any:
-        return lambda self, other: self._peer.request("operator", None, (name, other, self))
+        return lambda self, other: _operate(name, other, self)
 
     two_sided = "add sub mul truediv floordiv mod pow matmul lshift rshift and or xor"
     for name in two_sided.split():
         word = f"{name}_" if name in ("and", "or") else name
         setattr(Handle, f"__{name}__", forward(word))
         setattr(Handle, f"__r{name}__", reflected(word))
-    for name in "neg pos abs invert lt le gt ge getitem".split():
+    for name in "neg pos abs invert lt le gt ge".split():
         setattr(Handle, f"__{name}__", forward(name))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from autograder.faults import StudentFault
+from autograder.faults import GraderFault, StudentFault
 from autograder.inside import verbs
 from autograder.inside.load import MissingName
 from autograder.inside.server import nature
@@ -125,11 +125,16 @@ class LocalStudent:
     """What tests call ``student`` when the submission runs in this process."""
 
     def __init__(
-        self, sources: Sources, explain: Callable[[StudentFault], StudentFault] | None = None
+        self,
+        sources: Sources,
+        explain: Callable[[StudentFault], StudentFault] | None = None,
+        *,
+        record: bool = True,
     ) -> None:
         self._sources = sources
         self._explain = explain or (lambda fault: fault)
         self._transcript = Transcript()
+        self._record = record
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -143,12 +148,22 @@ class LocalStudent:
             return target, self._sources.lookup(target)
         return type(target).__name__, target
 
+    def _blamed(self, error: BaseException | None) -> BaseException | None:
+        """Make the fault that it is over the wire of what an object of the submission's raised."""
+        kept = StudentFault | GraderFault | AssertionError
+        if not isinstance(error, Exception) or isinstance(error, kept):
+            return error
+        if not raised_by_submission(error):
+            return error
+        return self._explain(local_fault(error, self._sources))
+
     def _run(
         self, verb: str, target: Any, args: Any, kwargs: Any, action: Callable[[Any], Any]
     ) -> Any:
         shown = target if isinstance(target, str) else type(target).__name__
         call = Call(verb, shown, tuple(args), kwargs)
-        self._transcript.calls.append(call)
+        if self._record:
+            self._transcript.calls.append(call)
         try:
             call.value = action(self._target(target)[1])
         except StudentFault as fault:
@@ -218,6 +233,16 @@ def _open(value: Any) -> Any:
     if isinstance(value, _Function):
         return value._student._sources.lookup(value._name)
     return value
+
+
+def raised_by_submission(error: BaseException) -> bool:
+    """Whether an exception passed through a module that was made from source texts here."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        if isinstance(traceback.tb_frame.f_globals.get("__loader__"), _Finder):
+            return True
+        traceback = traceback.tb_next
+    return False
 
 
 def local_fault(error: BaseException, sources: Sources) -> StudentFault:

@@ -69,6 +69,8 @@ class Peer:
         except StudentFault as fault:
             call.fault = self.explain(fault)
             raise call.fault from None
+        if isinstance(call.value, Handle) and _makes_live(verb, subject, args):
+            object.__setattr__(call.value, "_live", True)
         return call.value
 
     def _exchange(self, request: Any) -> Any:
@@ -153,6 +155,16 @@ class Peer:
             handle = Handle(self, number, clean(str(kind), 60))
             self.handles[number] = handle
         return handle
+
+
+def _makes_live(verb: str, subject: str | Handle | None, args: tuple[Any, ...]) -> bool:
+    """Whether operators may be used on what a request brings back (see ``Handle``)."""
+    if verb == "operator":
+        return any(isinstance(each, Handle) and each._live for each in args)
+    if isinstance(subject, Handle):
+        name = subject._number
+        return subject._live or (verb == "call" and isinstance(name, str) and name[:1].isupper())
+    return False
 
 
 def _is_text(value: object) -> bool:
