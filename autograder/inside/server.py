@@ -36,6 +36,9 @@ BUILTINS: dict[str, Callable[..., Any]] = {
 }
 
 
+_class_name = type.__dict__["__name__"].__get__  # whatever a metaclass says
+
+
 class ForbiddenCall(BaseException):
     """The submission called what its part may not use; not an Exception, so not caught by one."""
 
@@ -120,18 +123,17 @@ class Server:
         try:
             verb, subject, args, kwargs = request
             return ("return", self.perform(verb, subject, args, kwargs))
-        except MemoryError as error:
-            return self.exhausted(error)
         except BaseException as error:  # a submission may raise anything at all
-            return self.failure(error)
+            return self.described(error)
 
-    def exhausted(self, error: MemoryError) -> Any:
-        """Describe running out of memory, having first let go of what the frames hold."""
-        where, error.__traceback__ = error.__traceback__, None
-        if where is not None:
-            traceback.clear_frames(where)
-        del where
-        gc.collect()
+    def described(self, error: BaseException) -> Any:
+        """Describe an exception; if memory ran out, first let go of what the frames hold."""
+        if isinstance(error, MemoryError):
+            where, error.__traceback__ = error.__traceback__, None
+            if where is not None:
+                traceback.clear_frames(where)
+            del where
+            gc.collect()
         return self.failure(error)
 
     def perform(self, verb: str, subject: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -176,7 +178,7 @@ class Server:
             for frame in traceback.extract_tb(error.__traceback__)
             if self.is_student_file(frame.filename)
         ]
-        kinds = [str(kind.__name__) for kind in type.mro(type(error))[:-1]]
+        kinds = [_class_name(kind) for kind in type.mro(type(error))[:-1]]
         try:
             text = str(error)
         except BaseException:  # a hostile __str__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 import types
@@ -15,7 +16,8 @@ from autograder.inside.load import Modules, use_folder
 from autograder.inside.server import Server
 from autograder.inside.transport import Transport, serve
 
-NO_MEMORY = 74  # how a part's process ends when there is no memory left even to say so
+DISTURBED = 73  # how a process ends whose serving was disturbed by what it serves
+NO_MEMORY = 74  # and how when there is no memory left even to say so
 
 
 def run_submission(folder: str, control_fd: int, data_fd: int, program: bytes | None) -> None:
@@ -37,6 +39,7 @@ def run_submission(folder: str, control_fd: int, data_fd: int, program: bytes | 
         name, fds, _, _ = socket.recv_fds(control, 4096, 1)
         if not name:
             return
+        clear_namespace()
         pid = os.fork()
         if pid == 0:
             control.close()
@@ -44,6 +47,16 @@ def run_submission(folder: str, control_fd: int, data_fd: int, program: bytes | 
             run_part(name.decode(), Transport(fds[0], fds[0]), modules, order, guards, program)
         os.close(fds[0])
         control.send(str(os.waitpid(pid, 0)[1]).encode())
+
+
+def clear_namespace() -> None:
+    """As the first process of a namespace, end every other in it: what import or parts left."""
+    if os.getpid() == 1:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-1, 0)
 
 
 def load_files(folder: str, order: dict[str, Any], transport: Transport) -> Modules:
@@ -61,7 +74,7 @@ def load_files(folder: str, order: dict[str, Any], transport: Transport) -> Modu
         transport.send(("loading", file), None)
         modules.load(file)
         failure = modules.failures.get(file)
-        transport.send(("loaded", file, server.failure(failure) if failure else None), None)
+        transport.send(("loaded", file, server.described(failure) if failure else None), None)
     flush()
     transport.send(("ready",), None)
     return modules
@@ -98,7 +111,7 @@ def run_part(
     except MemoryError:
         code = NO_MEMORY
     except BaseException as error:  # nothing may reach the loop of the process that forked us
-        code = 73
+        code = DISTURBED
         print(f"sandbox: {type(error).__name__}: {error}", file=sys.stderr)
     finally:
         flush()

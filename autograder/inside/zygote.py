@@ -21,7 +21,7 @@ import time
 from typing import Any
 
 from autograder.inside import linux, view, walls
-from autograder.inside.submission import run_submission
+from autograder.inside.submission import DISTURBED, NO_MEMORY, run_submission
 
 
 def warm(libraries: list[str]) -> None:
@@ -155,10 +155,12 @@ class Zygote:
             walls.set_limits(rules, used)
             walls.close_in(rules, self.programs[0])
             run_submission(walls.FOLDER, 3, 4, self.programs[1])
+        except MemoryError:
+            os._exit(NO_MEMORY)
         except BaseException as error:  # whatever it is, the parent must hear of it
             os.write(1, f"sandbox: {type(error).__name__}: {error}\n".encode())
         finally:
-            os._exit(72)
+            os._exit(DISTURBED)
 
     def kill(self, job: int) -> int:
         """Kill every process of a submission, and reap; return how its first process ended.

@@ -17,7 +17,7 @@ from typing import Any
 from autograder import wire
 from autograder.course import Limits
 from autograder.faults import GraderFault, StudentFault
-from autograder.inside.submission import NO_MEMORY
+from autograder.inside.submission import DISTURBED, NO_MEMORY
 from autograder.results import Status
 from autograder.sandbox import view
 from autograder.sandbox.channel import Channel, Died, Output, Overdue, expected
@@ -300,6 +300,9 @@ class StudentProcess:
             text = names.get(number, "killed by a signal")
             return StudentFault(Status.CRASHED, f"The process crashed: {text} (signal {number}).")
         code = os.WEXITSTATUS(status)
+        if code == DISTURBED:
+            text = "The submission disturbed the process that answers for it."
+            return StudentFault(Status.PROTOCOL, text)
         if code == NO_MEMORY:
             return StudentFault(Status.MEMORY, "The process ran out of memory and ended.")
         return StudentFault(Status.EXITED, f"The process ended itself with exit code {code}.")

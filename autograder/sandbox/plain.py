@@ -24,6 +24,7 @@ from typing import Any
 from autograder import wire
 from autograder.course import Limits
 from autograder.faults import StudentFault
+from autograder.inside.submission import DISTURBED, NO_MEMORY
 from autograder.results import Status
 from autograder.sandbox import view
 from autograder.sandbox.channel import FRAMES, KEPT_OUTPUT, Died, Overdue, expected
@@ -91,6 +92,11 @@ class PlainProcess:
         """Say why a process is gone, by the exit code as ``subprocess`` gives it."""
         if status is not None and status < 0:
             return StudentFault(Status.CRASHED, f"The process crashed (signal {-status}).")
+        if status == DISTURBED:
+            text = "The submission disturbed the process that answers for it."
+            return StudentFault(Status.PROTOCOL, text)
+        if status == NO_MEMORY:
+            return StudentFault(Status.MEMORY, "The process ran out of memory and ended.")
         return StudentFault(Status.EXITED, f"The process ended itself with exit code {status}.")
 
     def close(self) -> None:
