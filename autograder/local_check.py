@@ -83,7 +83,7 @@ class LocalCheck:
         seconds = test.seconds * _PATIENCE
         try:
             with alarm(seconds):
-                error = self.tester.run(test, student)
+                error = student._blamed(self.tester.run(test, student))
         except Overdue:
             error = Overdue()
         if isinstance(error, Overdue):

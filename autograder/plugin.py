@@ -129,7 +129,7 @@ def load_reference(assignment: Assignment) -> LocalStudent:
     sources = read_sources(assignment.solutions, assignment.files, homes(assignment))
     for file, error in sources.failures.items():
         raise GraderFault(f"the solution's {file} cannot be imported: {error!r}") from error
-    return LocalStudent(sources)
+    return LocalStudent(sources, record=False)  # it lives for long and is called often
 
 
 @cache

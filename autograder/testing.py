@@ -18,6 +18,7 @@ import pytest
 from autograder.faults import Mismatch, StudentFault
 from autograder.results import Status
 from autograder.show import describe, is_tensor
+from autograder.student.local import raised_by_submission
 from autograder.wire import Exposed
 
 __all__ = ["close", "ensure", "equal", "expose", "part", "raises"]
@@ -111,6 +112,10 @@ def raises(*kinds: type[BaseException]) -> Iterator[None]:
         if fault.status is not Status.EXCEPTION:
             raise
         raise Mismatch(fault.text, f"{names} is raised", f"{fault.kinds[0]} instead") from None
+    except Exception as error:  # by an object of the submission's, in process
+        if isinstance(error, kinds) and raised_by_submission(error):
+            return
+        raise
     raise Mismatch("no exception", f"{names} is raised", "nothing was raised")
 
 

@@ -38,6 +38,10 @@ class Bench:
         self.assignment = tester.assignment
         self.homes = homes(tester.assignment)
         self.seconds: dict[str, float] = {}
+        if "torch" in tester.assignment.libraries:
+            import torch
+
+            torch.set_num_threads(1)  # as in the sandbox
 
     def sources(self, texts: Mapping[str, str], label: str) -> Sources:
         """Import source texts; those that cannot be imported are among its failures."""
@@ -64,19 +68,20 @@ class Bench:
         student = LocalStudent(sources, self.explain(test.part))
         try:
             with limited(self._limit(test), _MEMORY_MB), np.errstate():
-                return Outcome(self.tester.run(test, student), student._transcript)
+                error = student._blamed(self.tester.run(test, student))
+                return Outcome(error, student._transcript)
         except Overlong:
             return Outcome(_overdue(), student._transcript)
 
     @contextmanager
     def seed(self, seed: int) -> Iterator[None]:
         """Let tests draw from another seed for a while."""
-        before = self.tester.context.seed
-        self.tester.context.seed = seed
+        before = self.tester.seed
+        self.tester.seed = self.tester.context.seed = seed
         try:
             yield
         finally:
-            self.tester.context.seed = before
+            self.tester.seed = self.tester.context.seed = before
 
     def measure(self, test: Test, sources: Sources) -> Outcome:
         """Run one test of the reference and note how long it takes."""

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import shorten
 
 from autograder.author import source as sources
 from autograder.author.mutate import replacements, slots
 from autograder.author.reach import leads
 from autograder.course import Assignment, CourseError
 from autograder.mistakes import reference_texts
+
+_WIDTH = 78
 
 
 @dataclass(frozen=True)
@@ -40,15 +44,22 @@ class Mutant:
 
     def entry(self) -> str:
         """What to paste into ``mutants.toml``, the reason left to be written."""
-        mutant = json.dumps(self.id, ensure_ascii=False)
-        lines = [
-            f"# {self.file}: {self.before}",
-            "[[equivalent]]",
-            f"mutant = {mutant}",
-            'reason = ""',
-            "",
-        ]
-        return "\n".join(lines)
+        line = shorten(f"# {self.file}: {self.before}", _WIDTH, placeholder=" …")
+        return f'{line}\n[[equivalent]]\nmutant = {toml_string(self.id)}\nreason = ""\n'
+
+
+def toml_string(text: str) -> str:
+    """Write a string as TOML, a long one over several lines that a narrow terminal can show."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    if len(quoted) <= _WIDTH - len("mutant = "):
+        return quoted
+    lines = [""]
+    for word in re.findall(r"[^ ]* *", quoted[1:-1]):
+        if len(lines[-1]) + len(word) >= _WIDTH:
+            lines.append("")
+        lines[-1] += word
+    folded = "".join(f"\\\n{line}" for line in lines)  # a backslash swallows the newline after it
+    return f'"""{folded}"""'
 
 
 def generate(assignment: Assignment) -> tuple[Mutant, ...]:

@@ -40,7 +40,7 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 }
 _SYMMETRIC = frozenset(
     "max min maximum minimum add multiply hypot gcd lcm logical_and logical_or isclose allclose "
-    "equal array_equal".split()
+    "equal array_equal transpose swapaxes".split()
 )
 _PASSED_OVER = {"annotation", "returns", "type_params", "format_spec", "decorator_list", "msg"}
 _DROPPED = (
@@ -188,9 +188,9 @@ def _slices(node: ast.Slice) -> Iterator[ast.Slice]:
         yield ast.Slice(one, upper, step)
     elif not _is_number(lower):
         yield ast.Slice(ast.BinOp(lower, ast.Add(), one), upper, step)
-    if upper is None:
+    if upper is None and step is None:
         yield ast.Slice(lower, ast.UnaryOp(ast.USub(), one), step)
-    elif not _is_number(upper):
+    elif upper is not None and not _is_number(upper):
         yield ast.Slice(lower, ast.BinOp(upper, ast.Sub(), one), step)
         yield ast.Slice(lower, ast.BinOp(upper, ast.Add(), one), step)
 
