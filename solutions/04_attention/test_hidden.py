@@ -235,7 +235,7 @@ def slow_attention(q, k, v, mask=None):
                 score = sum(a * b for a, b in zip(queries[i], keys[j], strict=True))
                 e.append(math.exp(score / math.sqrt(D)) if may[index][i, j] else 0.0)
             row = [each / sum(e) if sum(e) else 0.0 for each in e]
-            weights[index][i] = torch.tensor(row)
+            weights[index][i] = torch.tensor(row, dtype=torch.float64)
             for d in range(v.shape[-1]):
                 out[index][i, d] = sum(w * value[d] for w, value in zip(row, values, strict=True))
     return out, weights
@@ -497,14 +497,19 @@ def test_sinusoids_know_distances(student, rng):
     close(code @ code.mT, torch.tensor(waves), rtol=1e-4, atol=1e-4)
 
 
+def draw_learned(rng, student, T_max, C):
+    """Return a module of float64 and the drawn table that was loaded into it."""
+    table, module = normal(rng, T_max, C), student.LearnedPositions(T_max, C)
+    module.double()
+    module.load_state_dict({"table": table})
+    return module, table
+
+
 @part("LearnedPositions", basic=True)
 def test_learned_positions_match_a_loop(student, rng):
     """Row t of the table is added to token t of every sequence, with 0, 1 and 2 leading sizes."""
     T_max, T, C = (int(n) for n in (rng.integers(7, 10), rng.integers(4, 6), rng.integers(2, 4)))
-    table = normal(rng, T_max, C)
-    module = student.LearnedPositions(T_max, C)
-    module.double()
-    module.load_state_dict({"table": table})
+    module, table = draw_learned(rng, student, T_max, C)
     inputs = [normal(rng, *lead, T, C) for lead in ((), (2,), (T_max, 3))]
     expected = []
     for x in inputs:
@@ -519,10 +524,7 @@ def test_learned_positions_match_a_loop(student, rng):
 def test_learned_positions_of_other_lengths(student, rng):
     """One token, no token and exactly T_max tokens are all right; one more raises ValueError."""
     T_max, C = different_sizes(rng, 2)
-    table = normal(rng, T_max, C)
-    module = student.LearnedPositions(T_max, C)
-    module.double()
-    module.load_state_dict({"table": table})
+    module, table = draw_learned(rng, student, T_max, C)
     inputs = [normal(rng, 2, T, C) for T in (1, 0, T_max)]
     close([module(x) for x in inputs], [x + table[: x.shape[1]] for x in inputs])
     with raises(ValueError):
@@ -532,21 +534,20 @@ def test_learned_positions_of_other_lengths(student, rng):
 @part("LearnedPositions")
 def test_learned_positions_table_of_one(student, rng):
     """A table of one row serves one token, and refuses two."""
-    module = student.LearnedPositions(1, 3)
+    module, _ = draw_learned(rng, student, 1, 3)
     with raises(ValueError):
-        module(normal(rng, 2, 3).float())
+        module(normal(rng, 2, 3))
 
 
 @part("LearnedPositions")
 def test_learned_positions_are_learned(student, rng):
     """The table is a parameter of shape (T_max, C), and gradients reach the rows that were used."""
     T_max, T, C = 6, int(rng.integers(2, 5)), 3
-    module = student.LearnedPositions(T_max, C)
-    shapes = [tuple(parameter.shape) for parameter in module.parameters()]
-    equal(shapes, [(T_max, C)])
-    dout = normal(rng, 2, T, C).float()
-    _, (dx, dtable) = student.vjp(module, [torch.zeros(2, T, C)], dout, wrt=(0, "table"))
-    close((dx, dtable), (dout, torch.cat((dout.sum(0), torch.zeros(T_max - T, C)))))
+    module, _ = draw_learned(rng, student, T_max, C)
+    equal([tuple(parameter.shape) for parameter in module.parameters()], [(T_max, C)])
+    x, dout = normal(rng, 2, T, C), normal(rng, 2, T, C)
+    _, (dx, dtable) = student.vjp(module, [x], dout, wrt=(0, "table"))
+    close((dx, dtable), (dout, torch.cat((dout.sum(0), torch.zeros(T_max - T, C).double()))))
 
 
 @part("LearnedPositions")
@@ -569,7 +570,7 @@ def test_learned_positions_start_small(student, rng):
 @part("LearnedPositions")
 def test_learned_positions_leave_x_alone(student, rng):
     """x keeps its values: the sum is a new tensor."""
-    unchanged(student, student.LearnedPositions(4, 3), normal(rng, 2, 4, 3).float())
+    unchanged(student, draw_learned(rng, student, 4, 3)[0], normal(rng, 2, 4, 3))
 
 
 def complex_rope(x, positions, theta=10000.0):
@@ -944,13 +945,13 @@ def test_grouped_with_context(student, rng):
 
 @part("GroupedQueryAttention")
 def test_grouped_parameters(student, rng):
-    """k_proj and v_proj lead to H_kv · D channels, and every projection has a bias."""
+    """q_proj and out_proj lead from C to C channels, k_proj and v_proj to H_kv · D."""
     D = int(rng.integers(2, 5))
     module = student.GroupedQueryAttention(6 * D, 6, 2)
     projections = (module.q_proj, module.k_proj, module.v_proj, module.out_proj)
-    shapes = [tuple(each.weight.shape) + tuple(each.bias.shape) for each in projections]
+    sizes = [(each.in_features, each.out_features) for each in projections]
     C, C_kv = 6 * D, 2 * D
-    equal(shapes, [(C, C, C), (C_kv, C, C_kv), (C_kv, C, C_kv), (C, C, C)])
+    equal(sizes, [(C, C), (C, C_kv), (C, C_kv), (C, C)])
 
 
 # EncoderLayer
@@ -985,12 +986,16 @@ def test_encoder_under_masks(student, rng):
 
 @part("EncoderLayer")
 def test_encoder_ends_with_a_norm(student, rng):
-    """A token of a fresh layer has mean 0 and variance 1, however large the input."""
-    _, T, _, H, D = draw_sizes(rng)
-    module = student.EncoderLayer(H * D, H, 2 * H * D)
-    out = module(normal(rng, 2, T, H * D).float() * 1000)
-    ensure(getattr(out, "shape", None) == (2, T, H * D), "The result is not shaped as x.", out)
-    zeros = torch.zeros(2, T)
+    """Where norms neither scale nor shift, a token has mean 0 and variance 1, as in a fresh layer."""
+    _, T, S, H, D = draw_sizes(rng)
+    C = H * D
+    theirs, ours = draw_encoder(rng, student, C, H, 3 * S)
+    plain = {f"norm{n}.weight": torch.ones(C).double() for n in (1, 2)}
+    plain |= {f"norm{n}.bias": torch.zeros(C).double() for n in (1, 2)}
+    ours.load_state_dict(layer_weights(theirs) | plain)
+    out = ours(normal(rng, 2, T, C) * 1000)
+    ensure(getattr(out, "shape", None) == (2, T, C), "The result is not shaped as x.", out)
+    zeros = torch.zeros(2, T).double()
     close((out.mean(-1), out.var(-1, correction=0)), (zeros, zeros + 1), rtol=1e-3, atol=1e-3)
 
 
