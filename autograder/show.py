@@ -43,6 +43,8 @@ def _describe(value: object, limit: int) -> str:
     if type(value) in (set, frozenset):
         inner = _sequence(sorted(value, key=repr), limit)  # type: ignore[call-overload]
         return f"{{{inner[1:-1]}}}" if value else "set()"
+    if isinstance(value, int) and value.bit_length() > 4096:
+        return f"an integer of {value.bit_length():,} bits"  # Python refuses to print it
     if isinstance(value, bool | int | float | complex | str | bytes | type(None) | range | slice):
         return _cut(_repr(value), limit)
     if callable(value) and hasattr(value, "__name__") and not hasattr(value, "_handle_"):

@@ -187,6 +187,8 @@ def _floats(got: Any, want: Any, rtol: float | None, atol: float | None, at: str
     if not accepted:
         return f"{at}{_type_name(got)} instead of float"
     relative, absolute = _tolerance(kind, rtol, atol)
+    if isinstance(got, int) and got.bit_length() > 1023:
+        return f"{at}{describe(got)} instead of {float(want):.6g}"
     value, target = float(got), float(want)
     if math.isnan(target) and math.isnan(value):
         return ""
