@@ -14,6 +14,7 @@ import gc
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -84,7 +85,7 @@ class Zygote:
         if request["op"] == "spawn":
             return self.spawn(request, fds)
         if request["op"] == "kill":
-            return {"code": self.kill(request["job"])}
+            return {"code": self.kill(request["job"], request["patience"])}
         return {"pong": True}
 
     def spawn(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
@@ -162,15 +163,16 @@ class Zygote:
         finally:
             os._exit(DISTURBED)
 
-    def kill(self, job: int) -> int:
+    def kill(self, job: int, patience: float = 0.0) -> int:
         """Kill every process of a submission, and reap; return how its first process ended.
 
-        As a shell would say it: the exit code, or 128 and the number of the signal.
+        It may have ``patience`` seconds to end by itself, where it seems to be about to. As a shell would say it: the exit code, or 128 and the number of the signal.
         """
         if job not in self.children:
             return 0
         middleman, first = self.children.pop(job)
         try:
+            select.select([first], [], [], patience)
             signal.pidfd_send_signal(first, signal.SIGKILL)
         except ProcessLookupError:
             pass

@@ -27,6 +27,7 @@ _SET_UP_SECONDS = 20.0
 _CPU_BACKSTOP = 600
 _IMPORT_SECONDS = 5.0
 _HANG_UP_SECONDS = 2.0
+_PATIENCE = 1.0
 
 
 class Unavailable(Exception):
@@ -237,7 +238,7 @@ class StudentProcess:
         except Died:
             fault = None
         said = self.output_text()[-300:]
-        self.close()
+        self.close(0.0 if fault else _PATIENCE)
         fault = fault or self.cause_of_death(shell_status(self.exit_code))
         if not current:
             raise GraderFault(f"the sandbox: {said or fault.text}")
@@ -313,13 +314,18 @@ class StudentProcess:
             self.output.drain()
         return self.output.text()
 
-    def close(self) -> None:
-        """Kill everything of the submission and wait until it is gone."""
+    def close(self, patience: float = 0.0) -> None:
+        """Kill everything of the submission and wait until it is gone.
+
+        Args:
+            patience: Seconds in which it may end by itself, so that it can be told how.
+        """
         if not self.alive:
             return
         self.alive = False
         try:
-            self.exit_code = int(self.zygote.request({"op": "kill", "job": self.job})["code"])
+            order = {"op": "kill", "job": self.job, "patience": patience}
+            self.exit_code = int(self.zygote.request(order)["code"])
             self.output_text()
         finally:
             self._hang_up()

@@ -1,0 +1,6 @@
+import os
+
+
+def dot(a, b):
+    os.abort()
+    return float(np.sum(a * b))

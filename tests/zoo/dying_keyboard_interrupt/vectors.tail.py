@@ -1,0 +1,3 @@
+def dot(a, b):
+    raise KeyboardInterrupt
+    return float(np.sum(a * b))

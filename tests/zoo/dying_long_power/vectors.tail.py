@@ -1,0 +1,3 @@
+def dot(a, b):
+    3 ** (10**8)
+    return float(np.sum(a * b))

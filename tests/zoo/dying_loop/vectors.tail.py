@@ -1,0 +1,4 @@
+def dot(a, b):
+    while True:
+        pass
+    return float(np.sum(a * b))

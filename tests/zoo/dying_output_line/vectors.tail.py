@@ -1,0 +1,3 @@
+def dot(a, b):
+    print("x" * 10**8)
+    return float(np.sum(a * b))

@@ -1,0 +1,3 @@
+def dot(a, b):
+    print("y" * 100_000)
+    return float(np.sum(a * b))

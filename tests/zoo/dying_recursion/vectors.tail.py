@@ -1,0 +1,2 @@
+def dot(a, b):
+    return dot(a, b)

@@ -1,0 +1,3 @@
+def dot(a, b):
+    input()
+    return float(np.sum(a * b))

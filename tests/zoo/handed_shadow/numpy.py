@@ -1,0 +1,1 @@
+print("LEAK: imported in place of numpy")

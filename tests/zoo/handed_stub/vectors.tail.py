@@ -1,0 +1,2 @@
+def dot(a, b):
+    raise NotImplementedError("01_networks: dot")

@@ -1,0 +1,4 @@
+def forward(x, params):
+    found = []
+    found.append(found)
+    return found

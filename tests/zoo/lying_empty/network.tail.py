@@ -1,0 +1,2 @@
+def relu(z):
+    return np.zeros((0, *z.shape[1:]))

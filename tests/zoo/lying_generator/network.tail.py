@@ -1,0 +1,3 @@
+def forward(x, params):
+    while True:
+        yield x

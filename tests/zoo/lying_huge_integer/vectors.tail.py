@@ -1,0 +1,2 @@
+def dot(a, b):
+    return 1 << 1_000_000

@@ -1,0 +1,2 @@
+def dot(a, b):
+    return float("inf")

@@ -1,0 +1,2 @@
+def relu(z):
+    return np.full(z.shape, np.nan)

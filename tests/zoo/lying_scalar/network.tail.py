@@ -1,0 +1,2 @@
+def relu(z):
+    return np.float64(0.0)

@@ -1,0 +1,2 @@
+def count_parameters(sizes):
+    return True

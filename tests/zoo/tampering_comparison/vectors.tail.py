@@ -1,0 +1,2 @@
+def dot(a, b):
+    return 0.0
