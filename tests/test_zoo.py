@@ -28,22 +28,12 @@ pytestmark = [
 ]
 ROOT = Path(__file__).parent.parent
 ANIMALS = load_animals()
-GROUPS = (
-    "reading",
-    "tampering",
-    "lying",
-    "hardcoding",
-    "delegation",
-    "dying",
-    "reaching",
-    "handed",
-)
+GROUPS = "reading tampering lying hardcoding delegation dying reaching handed".split()
+AS_ROOT = os.name == "posix" and os.geteuid() == 0
 MISSING = {
     "bubblewrap": "" if shutil.which("bwrap") else "bubblewrap is not installed",
     "walls": "",
-    "unprivileged": ""
-    if os.name == "posix" and os.geteuid() == 0
-    else "the tests are not run as root",
+    "unprivileged": "" if AS_ROOT else "the tests are not run as root",
     "process": "",
 }
 CASES = [
@@ -112,7 +102,7 @@ def test_animal(ask: Callable[[str, str], dict[str, Any]], rung: str, animal_nam
     got = ask(rung, animal_name)
     assert "broke" not in got, got["broke"]
     expected = {
-        part: list(animal.expect.get(part, ("passed", points))) + [points]
+        part: [*animal.expect.get(part, ("passed", points)), points]
         for part, (_, _, points) in got["parts"].items()
     }
     assert got["parts"] == expected, got["why"]

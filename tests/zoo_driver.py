@@ -41,7 +41,7 @@ class Animal:
         expect: Status and score of each part it touches; a file's name stands for its witnesses.
         process: Why the ``process`` rung cannot hold it; empty if it can.
         parts: The parts that are graded: those it touches and a witness of each file.
-        few: Whether only the basic tests of the parts it touches are run, as hangs cost their limit.
+        few: Whether only the basic tests of those it touches are run: hangs cost their limit.
         twice: Whether it is graded twice, to find what it left the first time.
         limits: What is different from the usual limits.
         output: What its report's output must hold.

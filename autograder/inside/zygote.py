@@ -166,7 +166,8 @@ class Zygote:
     def kill(self, job: int, patience: float = 0.0) -> int:
         """Kill every process of a submission, and reap; return how its first process ended.
 
-        It may have ``patience`` seconds to end by itself, where it seems to be about to. As a shell would say it: the exit code, or 128 and the number of the signal.
+        It may have ``patience`` seconds to end by itself, where it seems to be about to. The answer
+        is as a shell would say it: the exit code, or 128 and the number of the signal.
         """
         if job not in self.children:
             return 0
