@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -240,8 +241,11 @@ def _raised(action: Callable[[], object]) -> BaseException | None:
 class _Driver:
     """Replaces pytest's loop over the tests by a function of ours."""
 
-    def __init__(self, assignment: Assignment, seed: int, body: Callable[[Tester], Any]) -> None:
+    def __init__(
+        self, assignment: Assignment, files: list[Path], seed: int, body: Callable[[Tester], Any]
+    ) -> None:
         self.assignment = assignment
+        self.files = files
         self.seed = seed
         self.body = body
         self.result: Any = None
@@ -250,6 +254,7 @@ class _Driver:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        _forget_modules(self.files)
         try:
             if self.problems:
                 raise GraderFault("the tests cannot be loaded: " + "\n".join(self.problems))
@@ -261,6 +266,14 @@ class _Driver:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self.problems.append(str(report.longrepr))
+
+
+def _forget_modules(files: list[Path]) -> None:
+    """Let the next session of this process load its own tests, though the names be the same."""
+    paths = {str(path) for path in files}
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__file__", None) in paths:
+            del sys.modules[name]
 
 
 def run_session(
@@ -284,7 +297,7 @@ def run_session(
     files = [f for f in assignment.test_files if hidden or f.parent == assignment.folder]
     if not files:
         raise GraderFault(f"{assignment.id} has no tests in {assignment.folder}")
-    driver = _Driver(assignment, assignment.seed if seed is None else seed, body)
+    driver = _Driver(assignment, files, assignment.seed if seed is None else seed, body)
     _derandomize(files)
     options = ["--disable-plugin-autoload", "-c", os.devnull, "--noconftest"]
     options += ["--import-mode=importlib", f"--rootdir={assignment.folder.parent.parent}"]

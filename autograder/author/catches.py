@@ -30,6 +30,7 @@ class Mistakes:
         self.assignment = judge.assignment
         self.findings: list[Finding] = []
         self.rows: dict[str, Row] = {}
+        self.repeated: set[str] = set()
         self.listed = mistakes = judge.grader.diagnosis.mistakes
         texts = {mistake.id: self._texts(mistake) for mistake in mistakes}
         usable = [m for m in mistakes if texts[m.id] and (judge.sandboxed or not m.hangs)]
@@ -89,10 +90,23 @@ class Mistakes:
             for other, bystander in zip(others, rest, strict=True):
                 if bystander.score != other.points:
                     self._spills(mistake, other, bystander.score)
+            if not mistake.hangs and part.name not in self.repeated:
+                self.repeated.add(part.name)
+                self._again(mistake, part, texts, result)
         else:
             result = self.judge.result(part, self.judge.grader.diagnosis.known[mistake.id])
         self.rows[mistake.id] = Row(mistake.id, _failures(result))
         self._check(mistake, result, all_of_them)
+
+    def _again(self, mistake: Edit, part: Part, texts: dict[str, str], first: PartResult) -> None:
+        """Grade a failure a second time: the report must be the same to the last byte."""
+        [second] = self.judge.in_sandbox([part], texts)
+        if second != first:
+            pairs = zip(first.tests, second.tests, strict=True)
+            names = [one.id for one, other in pairs if one != other]
+            text = f"Two gradings of {mistake.id} differ in {', '.join(names)}. Look there for "
+            text += "clocks, addresses, the order of sets, and random numbers without a seed."
+            self.findings.append(Finding(1, text))
 
     def _check(self, mistake: Edit, result: PartResult, all_of_them: Sequence[Edit]) -> None:
         first = result.first_failure
@@ -104,11 +118,12 @@ class Mistakes:
             return
         if mistake.hangs and not any(test.status is Status.TIMEOUT for test in result.tests):
             self._add(f"{mistake.id} ends after all. Take out `hangs = true`.")
+            return
         alike = {mistake.id, mistake.same_as} | {
             other.id for other in all_of_them if other.same_as == mistake.id
         }
         shown = first.message.mistake
-        if shown in alike:
+        if shown and shown in alike:
             return
         if first.status is Status.FORBIDDEN:
             self._add(

@@ -22,7 +22,7 @@ def seeds(judge: Judge) -> Iterator[Finding]:
         with judge.bench.seed(seed):
             for test in judge.bench.tester.tests:
                 outcome = judge.bench.run(test, judge.honest)
-                asked[-1][test.id] = _digest(outcome.transcript)
+                asked[-1][test.id] = digest(outcome.transcript)
                 if failed(outcome) and seed != first:
                     yield Finding(
                         8,
@@ -39,7 +39,7 @@ def seeds(judge: Judge) -> Iterator[Finding]:
             )
 
 
-def _digest(transcript: Transcript) -> bytes:
+def digest(transcript: Transcript) -> bytes:
     """What was asked and answered, as bytes; functions and objects count by their kind alone."""
     parts = []
     for call in transcript.calls:
