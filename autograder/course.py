@@ -7,6 +7,7 @@ Students have ``assignments/``; only staff have ``solutions/``, so every path in
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -139,9 +140,22 @@ def find_root(start: Path | None = None) -> Path:
     )
 
 
-def assignment_ids(root: Path) -> list[str]:
-    """Return the ids of all assignments, in order."""
-    return sorted(path.parent.name for path in root.glob("assignments/*/assignment.toml"))
+def assignment_ids(root: Path, *, drafts: bool = False) -> list[str]:
+    """Return the ids of all assignments, in order.
+
+    Args:
+        root: The course's folder.
+        drafts: Whether to name those too whose ``assignment.toml`` says ``draft = true``: they are
+            being written, and students do not get them.
+    """
+    paths = sorted(root.glob("assignments/*/assignment.toml"))
+    return [path.parent.name for path in paths if drafts or not is_draft(path.parent)]
+
+
+def is_draft(folder: Path) -> bool:
+    """Whether the assignment of a folder is still being written."""
+    text = (folder / "assignment.toml").read_text(encoding="utf-8", errors="replace")
+    return re.search(r"(?m)^draft = true", text) is not None
 
 
 def load_all(root: Path) -> list[Assignment]:
@@ -155,7 +169,7 @@ def find(name: str, root: Path) -> Assignment:
     Raises:
         CourseError: Nothing matches; the message offers the nearest.
     """
-    ids = assignment_ids(root)
+    ids = assignment_ids(root, drafts=True)
     wanted = name.strip().rstrip("/").rpartition("/")[2].lower()
     for each in ids:
         number, _, word = each.partition("_")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from autograder.author.leaks import find_leaks
 from autograder.author.sync import sync
-from autograder.course import CourseError, load_all
+from autograder.course import CourseError, assignment_ids, load_all
 
 MARKER = ".course-release"
 STAFF = ("solutions", "tests", ".ci", ".git", "CONTRIBUTING.md")
@@ -76,7 +76,14 @@ def students_files(root: Path) -> list[Path]:
         CourseError: One of them is a link to a file that they do not get.
     """
     found = _tracked(root) if (root / ".git").exists() else _walked(root)
-    kept = sorted(path for path in found if path.parts[0] not in STAFF and path.name != MARKER)
+    drafts = set(assignment_ids(root, drafts=True)) - set(assignment_ids(root))
+    kept = sorted(
+        path
+        for path in found
+        if path.parts[0] not in STAFF
+        and path.name != MARKER
+        and not (len(path.parts) > 1 and path.parts[1].removesuffix(".md") in drafts)
+    )
     for path in kept:
         true = (root / path).resolve()
         if true != root.resolve() / path and not any(true == root.resolve() / p for p in kept):
