@@ -370,10 +370,9 @@ class _Decoder:
             raise WireError(f"dtype {name!r}")
         dtype = np.dtype(name)
         count, start = self.span(name, shape, start, dtype.itemsize)
-        if count == 0:
-            return np.zeros(shape, dtype)
-        flat = np.frombuffer(self.blob, dtype, count, start)
-        if not self.keep_layout or layout == 0:
+        empty = count == 0  # of which numpy wants no memory
+        flat = np.zeros(0, dtype) if empty else np.frombuffer(self.blob, dtype, count, start)
+        if empty or not self.keep_layout or layout == 0:
             value = flat.reshape(shape)
         elif layout == 1:
             wide = np.zeros((*shape[:-1], 2 * shape[-1]), dtype)
@@ -394,7 +393,8 @@ class _Decoder:
         dtype = getattr(torch, name)
         count, start = self.span(name, shape, start, dtype.itemsize)
         if count == 0:
-            return torch.zeros(shape, dtype=dtype)
+            value = torch.zeros(shape, dtype=dtype)
+            return value.requires_grad_() if self.keep_layout and grad else value
         flat = torch.frombuffer(self.blob, dtype=dtype, count=count, offset=start)
         if not self.keep_layout or layout == 0:
             value = flat.reshape(shape)
