@@ -21,12 +21,10 @@ import sys
 if sys.version_info[:2] < (3, 11):
     sys.exit(
         "This course needs Python 3.11 or newer, and this is Python %d.%d. Install a newer one "
-        "(python.org, or your system's packages) and start with it: python3.12 course.py"
-        % tuple(sys.version_info[:2])
+        "(from python.org, say), then: python3.12 course.py" % tuple(sys.version_info[:2])
     )
 
 import contextlib
-import errno
 import glob
 import hashlib
 import json
@@ -39,7 +37,7 @@ import time
 ROOT = os.path.realpath(os.path.dirname(os.path.abspath(__file__)))
 VERSION = "%d.%d" % tuple(sys.version_info[:2])
 PYTHON = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
-EXTRAS = {"lab": "lab", "test": "dev", "verify": "dev"}  # what a command needs beyond the base
+EXTRAS = {"lab": {"lab"}, "test": {"dev"}, "verify": {"dev"}}  # what commands need and others not
 STAMP, LOCK, LOG = "course.json", "course.lock", "install.log"
 PIP = ["-m", "pip", "install", "--no-compile", "--no-warn-conflicts", "--progress-bar", "off"]
 QUICK = ("--retries", "0", "--timeout", "5")
@@ -53,26 +51,24 @@ CLEAN.update(PIP_USER="0", PIP_PREFER_BINARY="1", PIP_DISABLE_PIP_VERSION_CHECK=
 
 def main(arguments):
     """Do what the command line says; return the exit code."""
-    venv = os.environ.get("COURSE_VENV") or os.path.join(ROOT, ".venv")
-    venv = os.path.realpath(os.path.expanduser(venv))
-    if not arguments or (arguments[0] in ("-h", "--help") and find_fault(venv, set())):
+    folder = os.environ.get("COURSE_VENV") or os.path.join(ROOT, ".venv")
+    venv = Environment(os.path.realpath(os.path.expanduser(folder)))
+    if not arguments or (arguments[0] in ("-h", "--help") and venv.fault(set())):
         sys.stdout.write(__doc__)
         return 0
     if arguments[0] == "test" and not os.path.isdir(os.path.join(ROOT, "tests")):
-        say("This copy of the course has no tests/ folder: the students' tree comes without it.")
-        say("To test your own work, run: python3 course.py check 01")
+        say("The students' tree has no tests/ folder. To test your work: python3 course.py check")
         return 2
-    extras = {EXTRAS[command] for command in arguments[:1] if command in EXTRAS}
+    extras = EXTRAS.get(arguments[0], set())
     try:
-        if find_fault(venv, extras):
-            set_up(venv, extras)
-        return hand_over(os.path.join(venv, *PYTHON), arguments)
+        if venv.fault(extras):
+            venv.set_up(extras)
+        return hand_over(venv.python, arguments)
     except KeyboardInterrupt:
         say("Stopped. The next start completes the set-up.")
         return 130
     except OSError as error:
-        say("{} cannot be set up: {}.".format(venv, error))
-        say("Is it yours to write, the disk not full, and nothing running from it? Then try again.")
+        say("The environment cannot be set up: {}. Is it yours, and not in use?".format(error))
         return 1
 
 
@@ -103,67 +99,6 @@ def read(*path):
     return ""
 
 
-def read_stamp(venv):
-    """Return what the last set-up recorded; empty where there is no readable record."""
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        stamp = json.loads(read(venv, STAMP))
-        return dict(stamp, extras=set(stamp["extras"]))
-    return {}
-
-
-def write_stamp(venv, stamp, **changes):
-    """Record a state: "making" (unusable so far), "installing" (can be completed) or "ready"."""
-    stamp = dict(stamp, **changes)
-    with open(os.path.join(venv, STAMP + ".new"), "w") as file:
-        json.dump(dict(stamp, extras=sorted(stamp["extras"])), file)
-    os.replace(file.name, os.path.join(venv, STAMP))
-
-
-def project():
-    """Identify what is to be installed: this folder, as its pyproject.toml stands."""
-    return [ROOT, hashlib.sha256(read(ROOT, "pyproject.toml").encode("utf-8")).hexdigest()]
-
-
-def find_fault(venv, extras):
-    """Say what keeps the environment from use: (why, whether to make it anew), or None."""
-    stamp, config = read_stamp(venv), read(venv, "pyvenv.cfg")
-    version = (re.findall(r"(?m)^version(?:_info)? *= *(\d+\.\d+)", config) or ["unknown"])[0]
-    lacking = extras - stamp.get("extras", set())
-    faults = [
-        (not stamp and not config, "there is none yet", True),
-        (stamp.get("state") == "making", "making it was interrupted", True),
-        (not os.path.exists(os.path.join(venv, *PYTHON)), "its Python is missing", True),
-        (version != VERSION, "it is for Python {}, this is {}".format(version, VERSION), True),
-        (stamp.get("venv", venv) != venv, "it was moved here from another folder", True),
-        (not stamp, "it has no readable stamp of a finished set-up", False),
-        (stamp.get("state") != "ready", "an installation was interrupted", False),
-        (stamp.get("project") != project(), "pyproject.toml or the folder has changed", False),
-        (lacking, "this command needs more ({})".format(", ".join(lacking)), False),
-    ]
-    return next(((why, anew) for is_so, why, anew in faults if is_so), None)
-
-
-def set_up(venv, extras):
-    """Make the environment or repair the one that is there, one start at a time."""
-    os.makedirs(venv, exist_ok=True)
-    found = set(os.listdir(venv))
-    if found and not found & {"pyvenv.cfg", STAMP, LOCK}:
-        raise SystemExit(
-            "{} holds files, but no Python environment. Delete it if you do not need it, or name "
-            "another place in COURSE_VENV.".format(venv)
-        )
-    with open(os.path.join(venv, LOCK), "ab") as lock:
-        if not take(lock):
-            say("Another start is setting up {}; waiting for it.".format(venv))
-            while not take(lock):
-                time.sleep(0.2)
-        fault = find_fault(venv, extras)  # None when the start waited for has mended it
-        if fault:
-            how = "Making" if fault[1] else "Completing"
-            say("{} the environment {}: {}.".format(how, venv, fault[0]))
-            Installer(venv, lock).install(extras, fault[1])
-
-
 def take(lock):
     """Try to lock a file; the system frees the lock of a start that died, so none is ever stale."""
     try:
@@ -176,57 +111,111 @@ def take(lock):
 
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:  # held by another start; or a file system that knows no locks
-        return error.errno not in (errno.EACCES, errno.EAGAIN)
+        return not isinstance(error, (BlockingIOError, PermissionError))
     return True
 
 
-class Installer:
-    """Runs pip in the environment and shows how far it is."""
+class Environment:
+    """A virtual environment: what keeps it from use, and how it is made, completed, repaired."""
 
-    def __init__(self, venv, lock):
-        self.venv, self.lock, self.python = venv, lock, os.path.join(venv, *PYTHON)
-        self.children, self.stopped = [], False
-        self.begun, self.log_start = time.time(), len(read(venv, LOG))
+    def __init__(self, folder):
+        self.folder, self.python = folder, os.path.join(folder, *PYTHON)
+        self.log_path, self.log_start = os.path.join(folder, LOG), 0
+        self.children, self.stopped, self.begun = [], False, time.time()
+        text = read(ROOT, "pyproject.toml")  # what is to be installed is this, from that folder
+        self.project = [ROOT, hashlib.sha256(text.encode("utf-8")).hexdigest()]
+
+    def stamp(self):
+        """Return what the last set-up recorded; empty where there is no readable record."""
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            stamp = json.loads(read(self.folder, STAMP))
+            return dict(stamp, extras=set(stamp["extras"]))
+        return {}
+
+    def record(self, stamp, **changes):
+        """Write the stamp; its state is "making" (unusable so far), "installing" or "ready"."""
+        stamp = dict(stamp, **changes)
+        with open(os.path.join(self.folder, STAMP + ".new"), "w") as file:
+            json.dump(dict(stamp, extras=sorted(stamp["extras"])), file)
+        os.replace(file.name, os.path.join(self.folder, STAMP))
+
+    def fault(self, extras):
+        """Say what keeps the environment from use: (why, whether to make it anew), or None."""
+        stamp, config = self.stamp(), read(self.folder, "pyvenv.cfg")
+        version = (re.findall(r"(?m)^version(?:_info)? *= *(\d+\.\d+)", config) or ["unknown"])[0]
+        lacking = extras - stamp.get("extras", set())
+        faults = [
+            (not stamp and not config, "there is none yet", True),
+            (stamp.get("state") == "making", "making it was interrupted", True),
+            (not os.path.exists(self.python), "its Python is missing", True),
+            (version != VERSION, "it is for Python {}, this is {}".format(version, VERSION), True),
+            (stamp.get("venv", self.folder) != self.folder, "it was moved here", True),
+            (stamp.get("state") != "ready", "its set-up was not finished", False),
+            (stamp.get("project") != self.project, "pyproject.toml or its place changed", False),
+            (lacking, "this command needs more ({})".format(", ".join(lacking)), False),
+        ]
+        return next(((why, anew) for is_so, why, anew in faults if is_so), None)
+
+    def set_up(self, extras):
+        """Make the environment or repair the one that is there, one start at a time."""
+        os.makedirs(self.folder, exist_ok=True)
+        found = set(os.listdir(self.folder))
+        if found and not found & {"pyvenv.cfg", STAMP, LOCK}:
+            raise SystemExit(
+                "{} holds files, but no Python environment. Name another place in COURSE_VENV, or "
+                "delete it if you do not need it.".format(self.folder)
+            )
+        with open(os.path.join(self.folder, LOCK), "ab") as self.lock:
+            if not take(self.lock):
+                say("Another start is setting up {}; waiting for it.".format(self.folder))
+                while not take(self.lock):
+                    time.sleep(0.2)
+            fault = self.fault(extras)  # None when the start waited for has mended it
+            if fault:
+                how = "Making" if fault[1] else "Completing"
+                say("{} the environment {}: {}.".format(how, self.folder, fault[0]))
+                self.install(extras, fault[1])
 
     def install(self, extras, anew):
         """Bring the environment to the state that its stamp then records."""
-        before = read_stamp(self.venv)
-        stamp = {"venv": self.venv, "project": project(), "extras": before.get("extras", set())}
-        extras = extras | stamp["extras"]
+        before = self.stamp()
+        self.log_start = len(read(self.log_path))
+        had = before.get("extras", set())
+        stamp = {"venv": self.folder, "project": self.project, "extras": had}
         if anew:
-            write_stamp(self.venv, stamp, state="making")
+            self.record(stamp, state="making")
             self.show("making the environment", self.make)
-        write_stamp(self.venv, stamp, state="installing")
+        self.record(stamp, state="installing")
         try:
             if not anew:
                 self.show("looking at what is there", self.clear_up)
-            self.install_all(sorted(extras))
+            self.install_all(extras | had)
         except SystemExit:
             if before.get("state") == "ready" and not anew:
-                write_stamp(self.venv, before)  # pip failed before it changed anything
+                self.record(before)  # pip failed before it changed anything
             raise
         # On every core at the end, without what is hardly ever imported: half the time pip takes.
-        compileall = [self.python, "-m", "compileall", "-q", "-j", "0", "-x", SELDOM, self.venv]
+        compileall = [self.python, "-m", "compileall", "-q", "-j", "0", "-x", SELDOM, self.folder]
         self.show("compiling", lambda: self.run(*compileall))
-        write_stamp(self.venv, stamp, state="ready", extras=extras)
+        self.record(stamp, state="ready", extras=extras | had)
         say("{:5.0f} s  ready".format(time.time() - self.begun))
 
     def make(self):
         """Make an empty environment with a new pip, which takes half the time of an old one."""
-        for entry in os.scandir(self.venv):
+        for entry in os.scandir(self.folder):
             if entry.name not in (STAMP, LOCK):
                 (shutil.rmtree if entry.is_dir(follow_symlinks=False) else os.remove)(entry.path)
         self.log_start = 0
-        if self.run(getattr(sys, "_base_executable", sys.executable), "-m", "venv", self.venv):
+        if self.run(getattr(sys, "_base_executable", sys.executable), "-m", "venv", self.folder):
             raise SystemExit(
-                "Python could not make an environment. On Debian or Ubuntu, first run: sudo apt "
-                "install python{}-venv. Else read {}.".format(VERSION, os.path.join(self.venv, LOG))
+                "Python could not make an environment; {} says why. On Debian and Ubuntu it needs: "
+                "sudo apt install python{}-venv".format(self.log_path, VERSION)
             )
-        self.try_pip("--upgrade", "pip", *QUICK)
+        self.pip("--upgrade", "pip", *QUICK)
 
     def clear_up(self):
         """Make pip see what it was interrupted in: only whole packages hold the file INSTALLER."""
-        infos = os.path.join(self.venv, "[Ll]ib", "**", "*.dist-info")
+        infos = os.path.join(self.folder, "[Ll]ib", "**", "*.dist-info")
         for info in glob.glob(infos, recursive=True):
             if not os.path.exists(os.path.join(info, "INSTALLER")):
                 shutil.rmtree(info)
@@ -238,41 +227,38 @@ class Installer:
 
         data = tomllib.loads(read(ROOT, "pyproject.toml"))
         wanted = data["build-system"]["requires"] + data["project"]["dependencies"]
-        for extra in extras:
+        for extra in sorted(extras):
             wanted = wanted + data["project"]["optional-dependencies"].get(extra, [])
         torch = [each for each in wanted if re.match(r"torch(?![\w-])", each)]
         others = [each for each in wanted if each not in torch]
         # Side by side is safe: without its dependencies, torch has folders of its own.
         jobs = [lambda each=each: self.install_torch("--no-deps", each) for each in torch]
-        self.show("installing {} packages".format(len(wanted)), lambda: self.pip(*others), *jobs)
+        self.show("installing {} packages".format(len(wanted)), lambda: self.need(*others), *jobs)
         course = ["--no-build-isolation", "--editable", "."]
-        self.show("installing the course", lambda: self.pip(*course))
+        self.show("installing the course", lambda: self.need(*course))
 
     def install_torch(self, *torch):
         """Install torch; on Linux one without CUDA: from pip's own wheels, or PyTorch's index."""
         if sys.platform.startswith("linux"):
             from_index = torch + TORCH_INDEX
-            if self.try_pip("--no-index", *torch) or self.try_pip(*(from_index + QUICK)):
+            if self.pip("--no-index", *torch) or self.pip(*(from_index + QUICK)):
                 return
             if re.search(r"Downloading \S*torch-", self.log()):  # it is there, only slow
                 torch = from_index
-        self.pip(*torch)
+        self.need(*torch)
+
+    def need(self, *arguments):
+        """Run ``pip install``; say what a person can do about a failure."""
+        if self.pip(*arguments):
+            return
+        text = self.log()
+        errors = re.findall("(?m)^.*(?:ERROR|No space left).*$", text) or text.splitlines()
+        why = "pip could not install what is needed:\n  {}".format("\n  ".join(errors[-5:]))
+        if re.search(OFFLINE, text):
+            why = "No network: connect (behind a proxy, set HTTPS_PROXY) and start again."
+        raise SystemExit("{}\nThe whole log is {}.".format(why, self.log_path))
 
     def pip(self, *arguments):
-        """Run ``pip install``; say what a person can do about a failure."""
-        if self.try_pip(*arguments):
-            return
-        text, path = self.log(), os.path.join(self.venv, LOG)
-        if re.search(OFFLINE, text):
-            raise SystemExit(
-                "No network: pip could not reach its package index. Connect (behind a proxy, set "
-                "HTTPS_PROXY) and start again; what is done is kept. The log is {}.".format(path)
-            )
-        errors = re.findall("(?m)^.*(?:ERROR|No space left).*$", text) or text.splitlines()
-        lines = "\n  ".join(errors[-5:])
-        raise SystemExit("pip could not install:\n  {}\nThe whole log is {}.".format(lines, path))
-
-    def try_pip(self, *arguments):
         """Run ``pip install``; return whether it could."""
         return self.run(self.python, *(PIP + list(arguments))) == 0
 
@@ -280,7 +266,7 @@ class Installer:
         """Run a command with its output in the log; return its exit code."""
         if self.stopped:
             return 1
-        with open(os.path.join(self.venv, LOG), "ab", 0) as log:
+        with open(self.log_path, "ab", 0) as log:
             log.write("$ {}\n".format(" ".join(command)).encode("utf-8"))
             options = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
             if os.name == "posix":
@@ -291,7 +277,7 @@ class Installer:
 
     def log(self):
         """Return what this set-up has logged."""
-        return read(self.venv, LOG)[self.log_start :]
+        return read(self.log_path)[self.log_start :]
 
     def show(self, text, *jobs):
         """Run jobs side by side and show that they run; raise the first failure."""
@@ -304,22 +290,20 @@ class Installer:
                 while waiting:
                     done, waiting = futures.wait(waiting, 0.2, futures.FIRST_EXCEPTION)
                     [job.result() for job in done]
-                    if sys.stderr.isatty():
-                        self.draw(bool(waiting))
+                    self.draw(waiting)
             except BaseException:
                 self.stopped = True
                 [child.terminate() for child in self.children]
                 raise
 
     def draw(self, busy):
-        """On a terminal, draw a line that is written over: a sign of life, seconds, pip's doing."""
-        line = ""
-        if busy:
+        """On a terminal, draw a line that is written over: the seconds, and what pip is doing."""
+        if sys.stderr.isatty():
             doing = re.findall("(?m)^ *((?:Collecting|Downloading|Installing) .*)", self.log())
-            line = "{:5.0f} s  ".format(time.time() - self.begun) + "".join(doing[-1:])
-        width = shutil.get_terminal_size().columns - 1
-        sys.stderr.write("\r" + line[:width].ljust(width) + "\r" * (not busy))
-        sys.stderr.flush()
+            line = "{:5.0f} s  {}".format(time.time() - self.begun, "".join(doing[-1:]))
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write("\r" + (line if busy else "")[:width].ljust(width) + "\r")
+            sys.stderr.flush()
 
 
 if __name__ == "__main__":
