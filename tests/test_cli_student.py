@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -216,3 +217,29 @@ def test_every_command_teaches(course: Course, command: str) -> None:
     done = course(command, "--help")
     assert done.returncode == 0
     assert len(done.stdout) > 200
+
+
+@pytest.mark.slow
+def test_lab_serves_the_notebook(tree: Path) -> None:
+    pytest.importorskip("jupyterlab", reason="the extra `lab` is not installed")
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "autograder", "lab", "01", "--no-browser"],
+        cwd=tree,
+        env={**os.environ, "HOME": str(tree)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    alarm = threading.Timer(90, os.killpg, (process.pid, signal.SIGKILL))
+    alarm.start()
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        if "/lab/tree/notebook.ipynb" in line:
+            break
+    alarm.cancel()
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert "/lab/tree/notebook.ipynb" in seen

@@ -110,7 +110,12 @@ def play(
     run_play(assignment(name), options or [], use_solution, out, console())
 
 
-def lab(name: Name) -> None:
+def lab(
+    name: Name,
+    browser: Annotated[
+        bool, typer.Option(help="Open a browser; without one, the address is printed.")
+    ] = True,
+) -> None:
     """Open the assignment's notebook in JupyterLab."""
     import importlib.util
     import os
@@ -127,4 +132,8 @@ def lab(name: Name) -> None:
             "pip install 'jupyterlab>=4.4' in this environment."
         )
     command = [sys.executable, "-m", "jupyterlab", notebook.name]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # in a container; Jupyter refuses otherwise
+    if not browser:
+        command.append("--no-browser")
     raise typer.Exit(subprocess.call(command, cwd=chosen.folder, env=dict(os.environ)))
