@@ -131,7 +131,8 @@ def lab(
             "JupyterLab is not installed. `python3 course.py lab 01` installs it; or run "
             "pip install 'jupyterlab>=4.4' in this environment."
         )
-    command = [sys.executable, "-m", "jupyterlab", notebook.name]
+    command = [sys.executable, "-m", "jupyterlab"]
+    command.append(f"--LabApp.default_url=/lab/tree/{notebook.name}")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # in a container; Jupyter refuses otherwise
     if not browser:
