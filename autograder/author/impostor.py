@@ -19,9 +19,15 @@ class Impostor:
         altered: How many answers were replaced.
     """
 
-    def __init__(self, fill: float) -> None:
-        """Prepare; ``fill`` is what takes the place of every floating-point number."""
+    def __init__(self, fill: float, modules: tuple[str, ...]) -> None:
+        """Prepare.
+
+        Args:
+            fill: What takes the place of every floating-point number.
+            modules: The names of the submission's own modules.
+        """
         self.fill = fill
+        self.modules = modules
         self.depth = 0
         self.altered = 0
 
@@ -82,18 +88,18 @@ class Impostor:
         return new.fill_(self.fill if new.is_floating_point() or new.is_complex() else 0)
 
     def _object(self, value: Any) -> Any:
-        """A copy of an object whose own numbers and arrays are replaced."""
+        """A copy of an object of the submission's with its own numbers replaced; else None."""
         if hasattr(value, "parameters") and callable(value.parameters):
             value = copy.deepcopy(value)
             for parameter in value.parameters():
                 parameter.data.fill_(self.fill)
             return value
-        try:
-            value = copy.copy(value)
-            for name, each in list(vars(value).items()):
-                plain = self._plain(each)
-                if plain is not None:
-                    setattr(value, name, plain)
-        except (TypeError, AttributeError):
-            return value
+        if type(value).__module__ not in self.modules or not hasattr(value, "__dict__"):
+            return None
+        value = copy.copy(value)
+        for name, each in list(vars(value).items()):
+            empty = type(each)() if isinstance(each, list | dict | set | tuple) else None
+            plain = self._plain(each) if empty is None else empty
+            if plain is not None:
+                vars(value)[name] = plain
         return value

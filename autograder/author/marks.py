@@ -16,6 +16,8 @@ from autograder.intake.values import Submission
 from autograder.mistakes import Edit, apply
 from autograder.results import Report, Status, to_json
 
+SANDBOXED = ("None", FIRST, *SHAPED)  # the kinds of sabotage that are graded in the sandbox too
+
 
 def reference(judge: Judge) -> Iterator[Finding]:
     """Rule 1: the reference scores full marks, and two gradings give the same bytes."""
@@ -100,7 +102,7 @@ def _not_written(outcome: Outcome) -> bool:
 
 
 def sabotages(judge: Judge) -> Iterator[Finding]:
-    """Rule 2: answers that know nothing score 0, part by part and all together."""
+    """Rule 2: answers that know nothing score 0: one part at a time, and all in the sandbox."""
     for part in judge.assignment.parts:
         yield from _unreadable(part, judge)
     for kind in KINDS:
@@ -114,7 +116,7 @@ def sabotages(judge: Judge) -> Iterator[Finding]:
             spoilt.append(part)
             if score:
                 yield _worth_something(part, kind, score, "")
-        if judge.sandboxed and spoilt:
+        if judge.sandboxed and spoilt and kind in SANDBOXED:
             texts = sabotage(judge.assignment, spoilt, kind)
             for part, result in zip(spoilt, judge.in_sandbox(spoilt, texts), strict=True):
                 if result.score:
@@ -167,11 +169,12 @@ def variants(judge: Judge, found: tuple[Edit, ...]) -> Iterator[Finding]:
                 if failed(outcome):
                     yield _unfair(variant, part, f"{name}: {reason(outcome)}")
         if judge.sandboxed:
-            for part, result in zip(parts, judge.in_sandbox(parts, texts), strict=True):
-                first = result.first_failure
-                if result.score != part.points:
-                    why = f"{first.id}: {first.status.value}" if first else "no tests"
-                    yield _unfair(variant, part, f"in the sandbox, {why}")
+            part = judge.assignment.part(variant.part)
+            [result] = judge.in_sandbox([part], texts)
+            first = result.first_failure
+            if result.score != part.points:
+                why = f"{first.id}: {first.status.value}" if first else "no tests"
+                yield _unfair(variant, part, f"in the sandbox, {why}")
 
 
 def _unfair(variant: Edit, part: Part, why: str) -> Finding:

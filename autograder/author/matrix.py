@@ -12,13 +12,15 @@ def matrix_markdown(verification: Verification) -> str:
 
     The same text for the same tree on every machine.
     """
-    lines = [f"## {verification.assignment}: {verification.title}", "", *_summary(verification)]
+    lines = [f"## {verification.assignment}: {verification.title}", ""]
+    lines.append(summary_markdown(verification).rstrip("\n"))
     for part in verification.parts:
         lines += ["", *_grid(part)]
     return "\n".join(lines) + "\n"
 
 
-def _summary(verification: Verification) -> list[str]:
+def summary_markdown(verification: Verification) -> str:
+    """Write the table of the parts alone."""
     lines = [
         "| Part | Tests | Mistakes caught | Sabotage at 0 | Variants | Mutants killed |",
         "|:--|--:|--:|--:|--:|--:|",
@@ -35,7 +37,7 @@ def _summary(verification: Verification) -> list[str]:
         f"| {sum(part.sabotages for part in parts)} | {sum(part.variants for part in parts)} "
         f"| {_share(sum(p.killed for p in parts), sum(p.mutants for p in parts))} |"
     )
-    return lines
+    return "\n".join(lines) + "\n"
 
 
 def _share(some: int, all_of_them: int) -> str:

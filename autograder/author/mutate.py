@@ -87,11 +87,18 @@ def _inside(node: ast.AST, statement: ast.stmt) -> Iterator[Slot]:
             continue
         many = isinstance(value, list)
         for index, child in enumerate(value if many else [value]):
-            if not isinstance(child, ast.AST):
+            if not isinstance(child, ast.AST) or _is_passed_over(child, node):
                 continue
             own = child if isinstance(child, ast.stmt) else statement
             yield Slot(child, own, _putter(node, field, index if many else None))
             yield from _inside(child, own)
+
+
+def _is_passed_over(child: ast.AST, parent: ast.AST) -> bool:
+    """Whether a change there says nothing (``strict=True``) or is made a level higher (``-1``)."""
+    strict = isinstance(child, ast.keyword) and child.arg == "strict"
+    minus = isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.USub)
+    return strict or (minus and isinstance(child, ast.Constant))
 
 
 def _putter(parent: ast.AST, field: str, index: int | None) -> Callable[[ast.AST], None]:
@@ -155,6 +162,11 @@ def _expressions(node: ast.expr) -> Iterator[ast.expr]:
             yield ast.BinOp(left, _ARITHMETIC[type(op)](), right)
         case ast.BoolOp(op, values):
             yield ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), values)
+        case ast.UnaryOp(ast.USub(), ast.Constant(value) as operand):
+            yield operand
+            for other in _constants(value):
+                if other:
+                    yield ast.UnaryOp(ast.USub(), ast.Constant(other))
         case ast.UnaryOp(ast.USub() | ast.Not() | ast.Invert(), operand):
             yield operand
         case ast.Constant(value):

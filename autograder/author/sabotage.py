@@ -31,7 +31,7 @@ def sabotage(assignment: Assignment, parts: Sequence[Part], kind: str) -> dict[s
     for file in {part.file for part in parts}:
         wanted = [name for part in parts if part.file == file for name in targets(part, assignment)]
         if kind in SHAPED:
-            texts[file] = _disguised(texts[file], wanted, SHAPED[kind])
+            texts[file] = _disguised(texts[file], wanted, f"{SHAPED[kind]}, {_modules(texts)}")
         else:
             texts[file] = _replaced(texts[file], wanted, kind)
     return texts
@@ -55,10 +55,14 @@ def _replaced(text: str, names: list[str], kind: str) -> str:
     return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
 
 
-def _disguised(text: str, names: list[str], fill: str) -> str:
+def _modules(texts: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(file.removesuffix(".py") for file in texts)
+
+
+def _disguised(text: str, names: list[str], arguments: str) -> str:
     """Append the stand-in, and put it before every one of the functions."""
     stand_in = textwrap.indent(Path(__file__).with_name("impostor.py").read_text("utf-8"), "    ")
-    lines = [text, f"def {IMPOSTOR}():", stand_in, f"    return Impostor({fill})"]
+    lines = [text, f"def {IMPOSTOR}():", stand_in, f"    return Impostor({arguments})"]
     lines.append(f"{IMPOSTOR} = {IMPOSTOR}()")
     for name in names:
         owner, _, word = name.rpartition(".")
