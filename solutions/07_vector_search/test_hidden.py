@@ -102,9 +102,9 @@ def test_distances_by_default(student, rng):
 def test_distances_of_queries_in_the_database(student, rng):
     """A vector is at distance 0 from itself, up to rounding, and never at a negative distance."""
     X = 10 * rng.standard_normal((30, int(rng.integers(6, 12))))
-    got = [student.distances(X, X, m) for m in ("l2", "cosine")]
-    close(got, [slow_table(X, X, m) for m in ("l2", "cosine")], atol=1e-9)
-    for table in got:
+    for metric in ("l2", "cosine"):
+        table = student.distances(X, X, metric)
+        close(table, slow_table(X, X, metric), atol=1e-9)
         ensure(table.min() >= 0, "A distance is negative.", float(table.min()), "at least 0")
 
 
@@ -178,7 +178,7 @@ def slow_tables(table, k):
 @part("top_k", basic=True)
 def test_top_k_matches_a_slow_sort(student, rng):
     """The ids of the k nearest and their distances, sorted, for each query."""
-    n, N = int(rng.integers(3, 7)), int(rng.integers(30, 50))
+    n, N = int(rng.integers(3, 7)), int(rng.integers(400, 500))
     table = rng.standard_normal((n, N))
     close([student.top_k(table, k) for k in (1, 7)], [slow_tables(table, k) for k in (1, 7)])
 
@@ -197,8 +197,8 @@ def test_top_k_of_one_row_and_of_a_stack(student, rng):
 @part("top_k")
 def test_top_k_ties(student, rng):
     """Equally near ones come in the order of their ids, also where the last place is shared."""
-    table = rng.integers(0, 4, (4, 200)).astype(np.float64)
-    close([student.top_k(table, k) for k in (10, 120)], [slow_tables(table, k) for k in (10, 120)])
+    table = rng.integers(0, 4, (4, 600)).astype(np.float64)
+    close([student.top_k(table, k) for k in (10, 400)], [slow_tables(table, k) for k in (10, 400)])
 
 
 @part("top_k")
@@ -579,9 +579,11 @@ def test_pca_matches_the_covariance(student, rng):
 @part("pca")
 def test_pca_signs(student, rng):
     """In every component the entry of largest absolute value is positive, whatever the data."""
-    for _ in range(4):
-        X = tilted(rng, 12, 5)
-        close(student.pca(X, 3), other_pca(X, 3), rtol=1e-7, atol=1e-8)
+    both = [tilted(rng, 12, 5) for _ in range(3)]
+    for _ in range(4):  # along a direction whose entries have all the same sign
+        line = rng.standard_normal((12, 1)) * (1 + rng.random(3))
+        both.append(line + 0.1 * rng.standard_normal((12, 3)))
+    close([student.pca(X, 2) for X in both], [other_pca(X, 2) for X in both], rtol=1e-7, atol=1e-8)
 
 
 @part("pca")
@@ -764,12 +766,13 @@ def test_product_training(student, rng):
 @part("ProductQuantizer")
 def test_product_training_steps(student, rng):
     """Each piece is clustered by kmeans with the same generator, and with the steps asked for."""
-    X, seed = rng.standard_normal((20, 4)), int(rng.integers(2**31))
-    short, long = student.ProductQuantizer(1, 3), student.ProductQuantizer(2, 3)
-    short.train(X, np.random.default_rng(seed), 2)
-    close(short.codebooks[0], student.kmeans(X, 3, np.random.default_rng(seed), 2)[0])
+    X, seed = rng.standard_normal((60, 4)), int(rng.integers(2**31))
+    short, long = student.ProductQuantizer(1, 6), student.ProductQuantizer(2, 6)
+    short.train(X, np.random.default_rng(seed), 1)
     long.train(np.concatenate([X, X], axis=1), np.random.default_rng(seed))
-    close(long.codebooks[0], student.kmeans(X, 3, np.random.default_rng(seed), 20)[0])
+    got = [short.codebooks[0], long.codebooks[0]]
+    found = [student.kmeans(X, 6, np.random.default_rng(seed), steps) for steps in (1, 20)]
+    close(got, [each[0] for each in found])
 
 
 @part("ProductQuantizer")
@@ -1450,10 +1453,9 @@ def test_minhash_matches_a_slow_loop(student, reference, rng):
 
 @part("minhash")
 def test_minhash_of_the_empty_set(student, rng):
-    """Every entry for the empty set is 2³², which no hash reaches; no seeds give no entries."""
+    """Every entry for the empty set is 2³², which no hash reaches."""
     count = int(rng.integers(2, 7))
-    expected = [np.full(count, 2**32, dtype=np.int64), np.zeros(0, dtype=np.int64)]
-    equal([student.minhash(set(), count), student.minhash({"a"}, 0)], expected)
+    equal(student.minhash(set(), count), np.full(count, 2**32, dtype=np.int64))
 
 
 @part("minhash", basic=True)

@@ -89,9 +89,8 @@ class KDTree:
         gap = float(q[node.axis]) - node.split
         near, far = (node.left, node.right) if gap < 0 else (node.right, node.left)
         visited = self._visit(near, q, k, best)
-        if (
-            len(best) < k or gap**2 <= -best[0][0]
-        ):  # subtle: squared; <= for an equal with a lower id
+        # subtle: squared like the distances, and <= for an equal point with a smaller id
+        if len(best) < k or gap**2 <= -best[0][0]:
             visited += self._visit(far, q, k, best)
         return visited
 
