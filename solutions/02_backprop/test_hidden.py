@@ -16,6 +16,9 @@ from sklearn.datasets import load_digits
 
 from autograder.testing import close, ensure, equal, first_difference, part
 
+torch.optim.SGD(
+    [torch.zeros(1, requires_grad=True)]
+).step()  # loads what it needs before a clock runs
 CHANGED = "Something that was passed in has been changed; write into a new array instead."
 
 
@@ -108,7 +111,7 @@ def test_no_slopes_of_nothing(student):
 @part("numerical_gradient")
 def test_x_is_as_it_was(student, rng):
     """x is the same afterwards, to the last bit."""
-    unchanged(student, "numerical_gradient", bumpy(1.0), 1000 * rng.standard_normal(4), 0.3)
+    unchanged(student, "numerical_gradient", bumpy(1.0), 100 * rng.standard_normal(9), 0.3)
 
 
 # gradient_check
