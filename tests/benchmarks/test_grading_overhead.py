@@ -19,7 +19,7 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-FEW, MANY = 10, int(os.environ.get("BENCHMARK_SUBMISSIONS", "110"))
+FEW, MANY = 10, int(os.environ.get("BENCHMARK_SUBMISSIONS", "40"))
 FRESH = 5
 
 
