@@ -141,6 +141,7 @@ def test_to_tiktoken_agrees(student):
     """tiktoken gives the same ids as your tokenizer."""
     tokenizer = student.Tokenizer(table("a b", "ab c"), student.GPT4_PATTERN, SPECIAL)
     encoding = student.to_tiktoken(tokenizer)
+    equal(encoding.decode_single_token_bytes(195), bytes([195]))
     equal(encoding.encode_ordinary("abc ab " + SENTENCE), tokenizer.encode("abc ab " + SENTENCE))
 
 

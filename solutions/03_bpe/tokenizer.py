@@ -151,8 +151,8 @@ class Tokenizer:
         self.merges = dict(merges)
         self.pattern = pattern
         self.special_tokens = dict(special_tokens or {})
-        self._special_names = {i: name.encode() for name, i in self.special_tokens.items()}
-        self._vocabulary = token_bytes(self.merges) | self._special_names
+        special = {i: name.encode("utf-8") for name, i in self.special_tokens.items()}
+        self._vocabulary = token_bytes(self.merges) | special
         ### END SOLUTION
 
     def encode(self, text: str, allowed_special: Collection[str] | str = ()) -> list[int]:
