@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from autograder.author.proofs import stale_proofs
 from autograder.author.verification import Verification
 from autograder.author.verify import main, matrix_markdown, render, verify
 from autograder.course import CourseError, assignment_ids, load
@@ -401,5 +402,8 @@ def test_progress_is_told(tiny: Tiny):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", assignment_ids(ROOT))
 def test_every_assignment_of_the_course_is_done(name: str):
-    found = verify(load(name, ROOT), lambda line: None)
+    assignment = load(name, ROOT)
+    found = verify(assignment, lambda line: None)
     assert [f"{f.rule}: {f.text}" for f in found.findings] == []
+    stale = stale_proofs(found, assignment, ROOT)
+    assert not stale, f"`course verify {assignment.number} --write` brings {stale} up to date"

@@ -25,11 +25,18 @@ def verify(
     sandbox: Annotated[
         bool, typer.Option(help="Run reference, stub and mistakes through the sandbox too.")
     ] = True,
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write", help="Write the kill matrix to solutions/ and the totals to the README."
+        ),
+    ] = False,
 ) -> None:
     """Prove that an assignment is done: every rule, every mistake, every mutant.
 
-    Prints the kill matrix. The exit code is 1 when there is any finding.
+    Prints a table of the parts. The exit code is 1 when there is any finding.
     """
+    from autograder.author.proofs import write_proofs
     from autograder.author.verify import render
     from autograder.author.verify import verify as prove
 
@@ -42,6 +49,8 @@ def verify(
             found = prove(each, spinner.update, sandbox=sandbox)
         screen.print(render(found))
         findings += len(found.findings)
+        for path in write_proofs(found, each, find_root()) if write and found.ok else ():
+            screen.print(f"wrote {path.relative_to(find_root())}", markup=False)
     raise typer.Exit(1 if findings else 0)
 
 
