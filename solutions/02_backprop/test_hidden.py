@@ -1182,17 +1182,14 @@ def test_report_is_called(student, rng):
     """report is told the number and the cost of every epoch, in order."""
     X, Y, sizes, seed = draw_task(rng, 12)
     told = []
-    _, history = trained(
-        student,
-        X,
-        Y,
-        sizes,
-        seed,
-        3,
-        1.0,
-        report=lambda epoch, cost: told.append((epoch, float(cost))),
-    )
-    close(told, [(epoch + 1, cost) for epoch, cost in enumerate(history)])
+
+    def report(epoch, cost):
+        told.append(float(cost))
+        if epoch != len(told):
+            raise ValueError(f"report was called for epoch {epoch}, where {len(told)} was due")
+
+    _, history = trained(student, X, Y, sizes, seed, 3, 1.0, report=report)
+    close(told, history)
     equal(len(told), 3)
 
 
