@@ -1305,11 +1305,11 @@ def test_hnsw_between_clusters(student, rng):
 @part("HNSW")
 def test_hnsw_recall_for_few_distances(student, rng):
     """Ten neighbours with a recall of 0.95 for under 10 % of the distances of brute force."""
-    N, M = 800, 5
+    N, M = 700, 5
     X, levels = grown(rng, N, 2, M)
     Q = rng.standard_normal((20, 2))
     index = build(student, X, levels, M, 12)
-    got = [index.search(q, 10, 14) for q in Q]
+    got = [index.search(q, 10, 12) for q in Q]
     counts = counts_of(got)
     truth = np.argsort(np.sum((Q[:, None] - X) ** 2, axis=2), axis=1)[:, :10]
     hits = [
