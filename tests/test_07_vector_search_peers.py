@@ -1,7 +1,8 @@
 """07 against others' work: faiss, scikit-learn, scipy, and PostgreSQL with pgvector.
 
-With the same centroids and codebooks as faiss our indexes find the same ids; with the same links and
-the same ef our graph finds as many neighbours, up to 0.05. The store answers what pgvector answers.
+With the same centroids and codebooks as faiss our indexes find the same ids; with the same links
+and the same ef our graph finds as many neighbours, up to 0.05. The store answers what pgvector
+answers.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def test_ivfpq_with_codebooks_of_faiss(ours: Any, faiss: Any, data: Any, nprobe:
 @pytest.mark.slow
 @pytest.mark.parametrize(("dim", "ef"), [(16, 16), (16, 64), (48, 64)])
 def test_hnsw_recalls_like_faiss(ours: Any, faiss: Any, dim: int, ef: int) -> None:
-    """With the same number of links and the same ef, recall is within 0.05 of faiss's, or better."""
+    """With as many links and the same ef, recall is within 0.05 of faiss's, or better."""
     rng = np.random.default_rng(dim)
     X = rng.standard_normal((1500, dim)).astype(np.float32)
     queries = rng.standard_normal((60, dim)).astype(np.float32)
