@@ -1139,6 +1139,8 @@ def test_tiny_steps_follow_the_gradient(student, rng):
     for epochs in (1, 2):
         start, _ = trained(student, X, Y, sizes, seed, epochs, 0.0)
         end, _ = trained(student, X, Y, sizes, seed, epochs, lr)
+        finite = all(np.isfinite(W).all() and np.isfinite(b).all() for W, b in start)
+        ensure(finite, "A fresh network has weights that are not finite.")
         _, grads = torch_backprop(start, X, Y)
         moved = zip(start, end, strict=True)
         got.append([((W - V) / lr, (b - c) / lr) for (W, b), (V, c) in moved])
