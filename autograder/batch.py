@@ -66,7 +66,8 @@ def run_job(job: Job) -> Done:
     before = read_report(path)
     seed = assignment.seed if job.seed is None else job.seed
     key = report_key(submission, assignment, seed, job.rung)
-    if before is not None and before.key == key and not job.again:
+    stands = before is not None and before.key == key and not before.has_grader_error
+    if before is not None and stands and not job.again:
         return Done(before, False, before.score)
     try:
         grader = warm_grader(job.root, job.assignment, job.seed, job.rung)

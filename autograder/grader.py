@@ -14,7 +14,7 @@ from autograder import __version__
 from autograder.course import Assignment, Part
 from autograder.diagnosis import Diagnosis, Outcome
 from autograder.faults import GraderFault, Mismatch, StudentFault
-from autograder.forbidden import find_forbidden
+from autograder.forbidden import find_detours, find_forbidden
 from autograder.intake.values import Submission
 from autograder.mistakes import Edit
 from autograder.plugin import Test, Tester, homes, load_reference
@@ -74,7 +74,7 @@ class Grader:
             points=points,
             parts=parts,
             notes=submission.notes,
-            flags=submission.flags,
+            flags=submission.flags + self.detours(submission),
             output=clean(runner.output_text(), 8192),
         )
 
@@ -87,21 +87,31 @@ class Grader:
             "forbidden": {p.name: list(p.forbidden) for p in self.assignment.parts if p.forbidden},
         }
 
+    def detours(self, submission: Submission) -> tuple[str, ...]:
+        """What a person should look at in parts that may not use everything."""
+        found = (find_detours(part, submission.files) for part in self.assignment.parts)
+        return tuple(text for text in found if text)
+
     def part(self, part: Part, submission: Submission, runner: Runner) -> PartResult:
-        """Grade one part."""
+        """Grade one part; a fault of the grader's own costs this part its tests, not the rest."""
+        try:
+            results = self.results(part, submission, runner)
+        except Exception as error:
+            message = Message(got=clean(f"{type(error).__name__}: {error}", 300))
+            tests = self.tester.of_part(part.name)
+            results = [result_of(test, Status.GRADER_ERROR, message) for test in tests]
+        return make_part(part.name, part.points, tuple(results))
+
+    def results(self, part: Part, submission: Submission, runner: Runner) -> list[TestResult]:
+        """The results of a part's tests."""
         tests = self.tester.of_part(part.name)
         verdict = self.verdict(part, submission)
         if verdict is None:
-            try:
-                runner.start()
-                verdict = self.import_verdict(part, submission, runner)
-            except GraderFault as fault:
-                verdict = StudentFault(Status.GRADER_ERROR, str(fault))
+            runner.start()
+            verdict = self.import_verdict(part, submission, runner)
         if verdict is not None:
-            results = [result_of(test, verdict.status, Message(got=verdict.text)) for test in tests]
-        else:
-            results = self.run(part, tests, submission, runner)
-        return make_part(part.name, part.points, tuple(results))
+            return [result_of(test, verdict.status, Message(got=verdict.text)) for test in tests]
+        return self.run(part, tests, submission, runner)
 
     def verdict(self, part: Part, submission: Submission) -> StudentFault | None:
         """What can be said of a part without running anything, if something can."""
