@@ -670,7 +670,7 @@ def test_tokenizer_stream_special_tokens(student, rng):
     """A special token cut by a seam is still one id; what only begins like one is text."""
     tokenizer = student.Tokenizer({(60, 124): 256}, PATTERN, SPECIAL)
     a, b = (str(word) for word in rng.choice(WORDS, 2))
-    text = f"{a}<|end|>!{b} <|end|> <|en [a+b]{b}<|end|>"
+    text = f"<|end|>!{a}<|end|>!{b} <|end|> <|en [a+b]{b}<|end|>"
     expected = tokenizer.encode(text, "all")
     got = [stream(student, tokenizer, p, "all") for p in (seams(rng, text, 7), list(text))]
     equal(got, [expected, expected])
