@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.course_tree import Course
-from tests.report_samples import make_class
 
 from autograder.cli.common import console
 from autograder.cli.grading import publish
 from autograder.course import find
 from autograder.results import Status, from_json, make_part, to_json
+from tests.course_tree import Course
+from tests.report_samples import make_class
 
 
 @pytest.mark.slow
