@@ -186,7 +186,8 @@ def draw_race(path: Path, curves: dict[str, Curve], n: int) -> None:
         axes.plot(share, recall, line, color=colours[name], lw=2.5, ms=9)
         for k, (x, y, (_, _, label)) in enumerate(zip(share, recall, curve)):
             if name in NAME_AT:
-                dx, dy, side = LABEL_AT[name]
+                under = name == "IVF" and y > 0.97
+                dx, dy, side = (6, -17, "center") if under else LABEL_AT[name]
                 note(axes, label, (x, y), (dx, dy), side, GREY, 8.5)
             else:
                 dx, dy, side = LABEL_AT[name]
