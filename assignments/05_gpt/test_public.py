@@ -16,16 +16,37 @@ def drawn(*shape, seed=0):
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def filled(module, seed=1):
-    """Give a module drawn weights in float64, and return them by name."""
-    module.double()
-    shapes = {name: tuple(w.shape) for name, w in module.state_dict().items()}
+def linear(name, n_in, n_out):
+    return {f"{name}.weight": (n_out, n_in), f"{name}.bias": (n_out,)}
+
+
+def norm(name, C):
+    return {f"{name}.weight": (C,), f"{name}.bias": (C,)}
+
+
+def block(C, start=""):
+    """The names and shapes of a block's weights."""
+    attention = linear(f"{start}attn.qkv", C, 3 * C) | linear(f"{start}attn.proj", C, C)
+    mlp = linear(f"{start}mlp.fc", C, 4 * C) | linear(f"{start}mlp.proj", 4 * C, C)
+    return norm(f"{start}norm1", C) | attention | norm(f"{start}norm2", C) | mlp
+
+
+def gpt(V, context, L, C):
+    """The names and shapes of a GPT's weights."""
+    shapes = {"wte.weight": (V, C), "wpe.weight": (context, C)} | norm("norm", C)
+    for i in range(L):
+        shapes |= block(C, f"blocks.{i}.")
+    return shapes
+
+
+def filled(module, shapes, scale=0.5):
+    """Give a module drawn weights in float64, and return both."""
     weights = {
-        name: drawn(*shape, seed=seed + i) / 2 for i, (name, shape) in enumerate(shapes.items())
+        name: scale * drawn(*shape, seed=i) for i, (name, shape) in enumerate(shapes.items())
     }
-    if "head.weight" in weights and "wte.weight" in weights:
-        weights["head.weight"] = weights["wte.weight"]
-    module.load_state_dict(weights)
+    module.double()
+    tied = "wte.weight" in shapes and "head" in [name for name, _ in module.named_children()]
+    module.load_state_dict(weights | ({"head.weight": weights["wte.weight"]} if tied else {}))
     return module, weights
 
 
@@ -67,7 +88,7 @@ def test_swiglu_by_hand(student):
 @part("MLP")
 def test_mlp_is_two_layers_with_gelu_between(student):
     """The result is proj(gelu(fc(x)))."""
-    mlp, w = filled(student.MLP(3))
+    mlp, w = filled(student.MLP(3), linear("fc", 3, 12) | linear("proj", 12, 3))
     x = drawn(4, 3)
     hidden = F.gelu(x @ w["fc.weight"].T + w["fc.bias"])
     close(mlp(x), hidden @ w["proj.weight"].T + w["proj.bias"])
@@ -76,7 +97,8 @@ def test_mlp_is_two_layers_with_gelu_between(student):
 @part("CausalSelfAttention")
 def test_first_token_sees_itself_only(student):
     """The first token gets its own value, projected, whatever follows."""
-    attention, w = filled(student.CausalSelfAttention(4, 2))
+    shapes = linear("qkv", 4, 12) | linear("proj", 4, 4)
+    attention, w = filled(student.CausalSelfAttention(4, 2), shapes)
     x = drawn(2, 3, 4)
     value = x[:, 0] @ w["qkv.weight"][8:].T + w["qkv.bias"][8:]
     close(attention(x)[:, 0], value @ w["proj.weight"].T + w["proj.bias"])
@@ -85,7 +107,8 @@ def test_first_token_sees_itself_only(student):
 @part("CausalSelfAttention")
 def test_attention_equals_torch(student):
     """The result is that of nn.MultiheadAttention with a causal mask."""
-    ours, w = filled(student.CausalSelfAttention(6, 3))
+    shapes = linear("qkv", 6, 18) | linear("proj", 6, 6)
+    ours, w = filled(student.CausalSelfAttention(6, 3), shapes)
     theirs = nn.MultiheadAttention(6, 3, batch_first=True).double()
     names = ["in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias"]
     order = ["qkv.weight", "qkv.bias", "proj.weight", "proj.bias"]
@@ -97,18 +120,17 @@ def test_attention_equals_torch(student):
 @part("Block")
 def test_silent_block_is_the_identity(student):
     """With both proj layers at zero, a block gives back what it was given."""
-    block, weights = filled(student.Block(4, 2))
-    block.load_state_dict(
-        {name: torch.zeros_like(w) if ".proj." in name else w for name, w in weights.items()}
-    )
+    module, weights = filled(student.Block(4, 2), block(4))
+    silent = {n: torch.zeros_like(w) if ".proj." in n else w for n, w in weights.items()}
+    module.load_state_dict(silent)
     x = drawn(2, 3, 4)
-    close(block(x), x)
+    close(module(x), x)
 
 
 @part("GPT")
 def test_gpt_gives_logits_and_loss(student):
     """Logits are (B, T, V); without targets there is no loss, with them it is cross-entropy."""
-    model, _ = filled(student.GPT(student.GPTConfig(11, 8, 2, 2, 4)))
+    model, _ = filled(student.GPT(student.GPTConfig(11, 8, 2, 2, 4)), gpt(11, 8, 2, 4))
     idx = torch.tensor([[1, 2, 3], [4, 5, 6]])
     targets = torch.tensor([[2, 3, -100], [5, 6, 7]])
     logits, loss = model(idx)
@@ -120,7 +142,7 @@ def test_gpt_gives_logits_and_loss(student):
 @part("GPT")
 def test_gpt_knows_where_a_token_stands(student):
     """Equal tokens at different places have different logits."""
-    model, _ = filled(student.GPT(student.GPTConfig(11, 8, 2, 2, 4)))
+    model, _ = filled(student.GPT(student.GPTConfig(11, 8, 2, 2, 4)), gpt(11, 8, 2, 4))
     logits = model(torch.tensor([[3, 3, 3]]))[0].detach()
     same = torch.allclose(logits[0, 0], logits[0, 1])
     ensure(not same, "The logits are the same at every place.", logits[0, 1])
@@ -205,7 +227,9 @@ def test_two_halves_equal_the_whole(student):
     x, y = drawn(5, 8), torch.tensor([0, 3, 8, 5, 1])
     results = []
     for pairs in ([(x, y)], [(x[:1], y[:1]), (x[1:], y[1:])]):
-        model, _ = filled(student.library("torch.nn.AdaptiveLogSoftmaxWithLoss")(8, 9, [4]))
+        head = student.library("torch.nn.AdaptiveLogSoftmaxWithLoss")(8, 9, [4])
+        shapes = {"head.weight": (5, 8), "tail.0.0.weight": (2, 8), "tail.0.1.weight": (5, 2)}
+        model, _ = filled(head, shapes)
         sgd = student.library("torch.optim.SGD")(model.parameters(), lr=0.5)
         results.append((student.train_step(model, pairs, sgd), model.state_dict()))
     close(results[1], results[0])
@@ -214,10 +238,7 @@ def test_two_halves_equal_the_whole(student):
 
 def clueless(student):
     """A GPT of 16 tokens that finds all of them equally likely."""
-    model = student.GPT(student.GPTConfig(16, 4, 1, 2, 4))
-    zeros = {name: torch.zeros_like(w) for name, w in model.state_dict().items()}
-    model.load_state_dict(zeros)
-    return model
+    return filled(student.GPT(student.GPTConfig(16, 4, 1, 2, 4)), gpt(16, 4, 1, 4), 0.0)[0]
 
 
 @part("perplexity")

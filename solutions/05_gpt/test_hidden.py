@@ -49,7 +49,7 @@ def unchanged(student, target, *args):
 def loaded(module, weights):
     """Make the module one of float64, with these weights."""
     module.double()
-    if "wte.weight" in weights and "head.weight" in module.state_dict():
+    if "wte.weight" in weights and "head" in [name for name, _ in module.named_children()]:
         weights = weights | {"head.weight": weights["wte.weight"]}
     module.load_state_dict(weights)
     return module
@@ -832,9 +832,11 @@ def test_batch_depends_on_its_generator(student, rng):
     """The same generator gives the same batch, another gives another one."""
     ids, seed = draw_ids(rng, 60), integer(rng, 0, 1000)
     student.library("numpy.random.seed")(seed)  # so that who draws from there is found out, too
-    first, again, other = (batch(student, ids, 5, 4, s)[0] for s in (seed, seed, seed + 1))
-    equal(again, first)
-    ensure(not torch.equal(first, other), "The batch does not depend on rng.", other)
+    first, again, other = (batch(student, ids, 5, 4, s) for s in (seed, seed, seed + 1))
+    equal(again[0], first[0])
+    ensure(not torch.equal(first[0], other[0]), "The batch does not depend on rng.", other[0])
+    steps = {(b - a) % 56 for a, b in itertools.pairwise(first[2])}
+    ensure(len(steps) > 1, "The rows follow each other at equal distances.", first[2])
 
 
 # learning_rate
@@ -1000,6 +1002,7 @@ def odd_model(student, rng):
     """An embedding, a norm, two linear layers and a convolution, all with drawn weights."""
     names = [("Embedding", 5, 4), ("LayerNorm", 4), ("Linear", 4, 3), ("Conv1d", 3, 2, 2)]
     names += [("Linear", 2, 6)]
+    student.library("torch.manual_seed")(0)
     layers = [student.library(f"torch.nn.{name}")(*sizes) for name, *sizes in names]
     model = student.library("torch.nn.Sequential")(*layers)
     shapes = {name: tuple(w.shape) for name, w in model.state_dict().items()}
@@ -1471,6 +1474,23 @@ def test_finished_beams_are_not_continued(student, rng):
 
 
 @part("beam_search")
+def test_finished_beams_take_a_place(student, rng):
+    """A finished beam is one of the `beams` best: there is room for one less to go on."""
+    tail = float(rng.uniform(-3.0, -2.0))
+    table = {
+        (7,): [-0.5, -1.0, -1.2],
+        (7, 1): [tail, tail - 1, tail - 2],
+        (7, 2): [-9.0, -0.1, -0.2],
+    }
+
+    def step(tokens):
+        return tensor(table[tuple(tokens)])
+
+    want = [([7, 0], -0.5), ([7, 1, 0], (tail - 1.0) / 2)]
+    close(student.beam_search(step, [7], 2, 2, 0), want)
+
+
+@part("beam_search")
 def test_beams_leave_the_start_alone(student, rng):
     """The start keeps its tokens, and all beams begin with it."""
     model = Scripted(integer(rng, 0, 10000), 4)
@@ -1497,7 +1517,7 @@ def recurrent(rng, student):
     rnn = student.library("torch.nn.GRU")(3, WORDS, 2, batch_first=True, dropout=0.5)
     theirs = loaded(student.library("torch.nn.Sequential")(embedding, rnn), weights)
     theirs.config = student.GPTConfig(WORDS, CONTEXT, 1, 1, 3)
-    return theirs, ours.eval()
+    return theirs.eval(), ours.eval()
 
 
 def nth_best(n):
@@ -1588,11 +1608,12 @@ def test_generate_depends_on_its_generator(student, rng):
 def test_generate_restores_the_mode(student, rng):
     """The model is in eval mode and without gradients meanwhile, and afterwards as it was."""
     theirs, _ = recurrent(rng, student)
+    idx, third = draw_tokens(rng, WORDS, 2, 3), torch.eye(WORDS)[3]
     seen, after = [], []
     watched(student, theirs, seen)
     for mode in (True, False):
         theirs.train(mode)
-        student.generate(theirs, draw_tokens(rng, WORDS, 2, 3), 2, nth_best(0))
+        student.generate(theirs, idx, 2, lambda row: third)
         after.append(theirs.training)
     ensure(all(not training for training, _ in seen), "The model is not in eval mode.", seen)
     ensure(all(not grad for _, grad in seen), "Gradients are kept, which costs memory.", seen)
