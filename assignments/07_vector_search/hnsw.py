@@ -24,6 +24,16 @@ class HNSW:
         links: links[i][l] are the ids that node i links to on level l, so len(links[i]) - 1 is its
             highest level.
         entry: The node where searches begin: the first that reached the highest level. -1 for none.
+
+    Shapes:
+        a vector, a query: (D,).
+
+    Example:
+        >>> index = HNSW(M=4)
+        >>> for i in range(9):
+        ...     index.add(np.array([float(i)]), draw=0.1 if i == 4 else 0.9)
+        >>> index.search(np.array([6.2]), k=2, ef=5)[:2]
+        (array([6, 7]), array([0.04, 0.64]))
     """
 
     def __init__(self, M: int = 16, ef_construction: int = 100) -> None:  # given

@@ -16,6 +16,16 @@ class IVF:
     Attributes:
         nlist: How many lists.
         centroids: (nlist, dim). May be set instead of trained, before anything is added.
+
+    Shapes:
+        vectors: (N, dim), float64. a query: (dim,).
+
+    Example:
+        >>> index = IVF(1, 2)
+        >>> index.centroids = np.array([[0.0], [10.0]])
+        >>> index.add(np.array([[11.0], [1.0], [4.0], [8.0]]))
+        >>> index.search(np.array([4.5]), 3, nprobe=1)
+        (array([2, 1]), array([ 0.25, 12.25]), 4)
     """
 
     def __init__(self, dim: int, nlist: int) -> None:  # given
@@ -51,13 +61,6 @@ class IVF:
 
         Shapes:
             q: (dim,). returns: (n,), (n,), int, with n = min(k, vectors in those lists).
-
-        Example:
-            >>> index = IVF(1, 2)
-            >>> index.centroids = np.array([[0.0], [10.0]])
-            >>> index.add(np.array([[11.0], [1.0], [4.0], [8.0]]))
-            >>> index.search(np.array([4.5]), 3, nprobe=1)
-            (array([2, 1]), array([ 0.25, 12.25]), 4)
         """
         raise NotImplementedError("07_vector_search: IVF")
 
@@ -71,6 +74,17 @@ class IVFPQ:
         nlist: How many lists.
         centroids: (nlist, dim). May be set instead of trained, before anything is added.
         pq: The ProductQuantizer of the residuals. Its codebooks may be set instead of trained.
+
+    Shapes:
+        vectors: (N, dim), float64. codes: (N, M), uint8. a query: (dim,).
+
+    Example:
+        >>> index = IVFPQ(1, 2, 1, 2)
+        >>> index.centroids = np.array([[0.0], [10.0]])
+        >>> index.pq.codebooks = np.array([[[-1.0], [1.0]]])
+        >>> index.add(np.array([[10.7], [0.2]]))
+        >>> index.search(np.array([9.0]), 1, nprobe=1)
+        (array([0]), array([4.]), 3)
     """
 
     def __init__(self, dim: int, nlist: int, M: int, K: int = 256) -> None:  # given

@@ -87,6 +87,15 @@ class ScalarQuantizer:
     Attributes:
         low: (D,), the least value of each coordinate in training.
         high: (D,), the greatest.
+
+    Shapes:
+        vectors: (N, D), float64. codes: (N, D), uint8.
+
+    Example:
+        >>> quantizer = ScalarQuantizer()
+        >>> quantizer.train(np.array([[0.0], [51.0]]))
+        >>> quantizer.decode(quantizer.encode(np.array([[10.13]])))
+        array([[10.2]])
     """
 
     def train(self, X: np.ndarray) -> None:
@@ -133,6 +142,17 @@ class ProductQuantizer:
         M: How many pieces.
         K: How many centroids for each piece, at most 256.
         codebooks: (M, K, D / M), the centroids of each piece. May be set instead of trained.
+
+    Shapes:
+        vectors: (N, D), float64. codes: (N, M), uint8.
+
+    Example:
+        >>> pq = ProductQuantizer(2, 2)
+        >>> pq.codebooks = np.array([[[0.0], [10.0]], [[0.0], [5.0]]])
+        >>> pq.encode(np.array([[9.0, 1.0]]))
+        array([[1, 0]], dtype=uint8)
+        >>> pq.distances(np.array([[9.0, 1.0]]), np.array([[1, 0]], dtype=np.uint8))
+        array([[2.]])
     """
 
     def __init__(self, M: int, K: int = 256) -> None:  # given

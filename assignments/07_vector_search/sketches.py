@@ -39,6 +39,12 @@ class BloomFilter:
 
     Attributes:
         bits: (size,), bool. As 0 and 1 they are a vector of the set.
+
+    Example:
+        >>> bloom = BloomFilter(64, 3)
+        >>> bloom.add("cat")
+        >>> "cat" in bloom, "dog" in bloom
+        (True, False)
     """
 
     def __init__(self, size: int, hashes: int) -> None:  # given
@@ -50,14 +56,7 @@ class BloomFilter:
         raise NotImplementedError("07_vector_search: BloomFilter")
 
     def __contains__(self, item: str) -> bool:
-        """Say whether the item may have been added.
-
-        Example:
-            >>> bloom = BloomFilter(64, 3)
-            >>> bloom.add("cat")
-            >>> "cat" in bloom, "dog" in bloom
-            (True, False)
-        """
+        """Say whether the item may have been added."""
         raise NotImplementedError("07_vector_search: BloomFilter")
 
 

@@ -19,6 +19,16 @@ class VectorStore:
 
     The operators are pgvector's, and smaller is always nearer: "<->" is the Euclidean distance
     (with its root), "<#>" the negative inner product, "<=>" the cosine distance.
+
+    Shapes:
+        a vector, a query: (dim,).
+
+    Example:
+        >>> store = VectorStore(2)
+        >>> store.insert(np.array([3.0, 4.0]), {"lang": "en"})
+        0
+        >>> store.search(np.array([0.0, 0.0]), 1), len(store)
+        ([(0, 5.0)], 1)
     """
 
     def __init__(self, dim: int) -> None:  # given

@@ -12,14 +12,17 @@ class KDTree:
 
     Build: cut the points at the median of the coordinate in which they spread most, and so on, down
     to leaves of at most `leaf_size` points. Many points may be equal; there may be no points.
+
+    Shapes:
+        X: (N, D), N >= 0.
+
+    Example:
+        >>> KDTree(np.array([[5.0], [2.0], [9.0]])).query(np.array([8.0]), 1)
+        (array([2]), array([1.]), 3)
     """
 
     def __init__(self, X: np.ndarray, leaf_size: int = 8) -> None:
-        """Build the tree over the rows of X.
-
-        Shapes:
-            X: (N, D), N >= 0.
-        """
+        """Build the tree over the rows of X."""
         raise NotImplementedError("07_vector_search: KDTree")
 
     def query(self, q: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, int]:

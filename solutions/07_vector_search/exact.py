@@ -29,7 +29,7 @@ def distances(Q: np.ndarray, X: np.ndarray, metric: str = "l2") -> np.ndarray:
     if metric == "ip":
         return -(Q @ X.T)  # (Q, N)  subtle: minus, so that smaller is nearer
     if metric == "cosine":
-        return np.clip(1.0 - unit(Q) @ unit(X).T, 0.0, 2.0)  # (Q, N)  subtle: both have length 1
+        return np.maximum(1.0 - unit(Q) @ unit(X).T, 0.0)  # (Q, N)  subtle: both have length 1
     if metric != "l2":
         raise ValueError(f"unknown metric {metric!r}")
     squares = np.sum(Q**2, axis=1)[:, None] - 2.0 * (Q @ X.T) + np.sum(X**2, axis=1)  # (Q, N)

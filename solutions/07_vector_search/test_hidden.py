@@ -482,14 +482,14 @@ def test_kmeans_starts_with_plus_plus(student, rng):
 @part("kmeans", basic=True)
 def test_plus_plus_finds_every_cluster(student, rng):
     """In clusters far from each other, the start has one row of X in each."""
-    for k in (4, 6, 9):
+    for k, scale in ((4, 1.0), (6, 2.0**-20), (9, 1.0)):
         X = clusters(rng, k)
-        start = student.plus_plus(X, k, draws(rng))
+        start = student.plus_plus(X * scale, k, draws(rng))
         ok = type(start) is np.ndarray and start.shape == (k, 2) and start.dtype == np.float64
         ensure(ok, "The start is an array of shape (k, D).", start)
-        equal(
-            sorted_rows(np.floor(start / 1000)), sorted_rows(np.unique(np.floor(X / 1000), axis=0))
-        )
+        start = start / scale  # exact: a power of two
+        found = sorted_rows(np.floor(start / 1000))
+        equal(found, sorted_rows(np.unique(np.floor(X / 1000), axis=0)))
         rows = {tuple(x) for x in X.tolist()}
         ensure(all(tuple(c) in rows for c in start.tolist()), "A chosen row is no row of X.", start)
 
@@ -1094,7 +1094,7 @@ def test_hnsw_walk_matches_a_slow_walk(student, rng):
     index = graph(student, X, links, 0)
     cases = [
         (rng.standard_normal(3), [int(e) for e in rng.permutation(60)[:n]], ef)
-        for n, ef in ((1, 1), (1, 5), (2, 8), (3, 60))
+        for n, ef in ((1, 1), (1, 5), (2, 8), (3, 60), (9, 9), (20, 20), (5, 12))
     ]
     close(
         [index.search_layer(q, entries, ef, 0) for q, entries, ef in cases],
@@ -1268,7 +1268,8 @@ def test_hnsw_builds_like_a_slow_builder(student, rng):
     """The links are those of a builder that follows the paper step by step."""
     M = 3
     X, levels = grown(rng, 60, 4, M)
-    equal(plain_links(build(student, X, levels, M, 10)), slow_build(X, levels, M, 10))
+    got = [plain_links(build(student, X, levels, M, ef)) for ef in (10, 1)]
+    equal(got, [slow_build(X, levels, M, ef) for ef in (10, 1)])
 
 
 def slow_build(X, levels, M, ef_construction):
@@ -1608,6 +1609,10 @@ def test_store_refuses_other_dimensions(student, rng):
             store.insert(bad, {"a": 1})
         with raises(ValueError):
             store.search(bad, 1)
+    index = Counted(np.ones((2, 4)), np.array([1, 0]))
+    with raises(ValueError):
+        store.search(rng.standard_normal(4), 1, "<->", None, index)
+    equal(index.asked, [])
     equal(len(store), 2)
     equal(store.insert(rng.standard_normal(3)), 2)
 
