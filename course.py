@@ -37,7 +37,12 @@ import time
 ROOT = os.path.realpath(os.path.dirname(os.path.abspath(__file__)))
 VERSION = "%d.%d" % tuple(sys.version_info[:2])
 PYTHON = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
-EXTRAS = {"lab": {"lab"}, "test": {"dev"}, "verify": {"dev"}}  # what commands need and others not
+EXTRAS = {  # what commands need and others not
+    "lab": {"lab"},
+    "test": {"dev", "peers", "postgres"},
+    "verify": {"dev", "peers"},
+}
+ALL_TESTS = ["-n", "auto", "--dist", "loadgroup"]  # on every core; with arguments, as asked
 STAMP, LOCK, LOG = "course.json", "course.lock", "install.log"
 PIP = ["-m", "pip", "install", "--no-compile", "--no-warn-conflicts", "--progress-bar", "off"]
 QUICK = ("--retries", "0", "--timeout", "5")
@@ -77,7 +82,7 @@ def hand_over(python, arguments):
     command = [python, "-P", "-m", "autograder"] + arguments
     if arguments[0] == "test":
         os.chdir(ROOT)
-        command = [python, "-m", "pytest"] + arguments[1:]
+        command = [python, "-m", "pytest"] + (arguments[1:] or ALL_TESTS)
     if os.name == "posix":
         os.execve(python, command, CLEAN)
     child = subprocess.Popen(command, env=CLEAN)
