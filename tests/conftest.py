@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.course_tree import Course
 
 ROOT = Path(__file__).resolve().parent.parent
