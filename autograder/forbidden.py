@@ -35,9 +35,7 @@ def find_forbidden(part: Part, files: Mapping[str, str]) -> str:
     """
     if not part.forbidden:
         return ""
-    parsed = {name: _parse(text) for name, text in files.items()}
-    trees = {name: tree for name, tree in parsed.items() if tree is not None}
-    aliases = _aliases(list(trees.values()))
+    trees, aliases = _read(tuple(files.items()))
     for file, node in reachable(part, trees):
         for each in ast.walk(node):
             found = _uses(each, part.forbidden, aliases)
@@ -55,9 +53,7 @@ def find_detours(part: Part, files: Mapping[str, str]) -> str:
     """
     if not part.forbidden:
         return ""
-    parsed = {name: _parse(text) for name, text in files.items()}
-    trees = {name: tree for name, tree in parsed.items() if tree is not None}
-    aliases = _aliases(list(trees.values()))
+    trees, aliases = _read(tuple(files.items()))
     for file, node in reachable(part, trees):
         for each in ast.walk(node):
             if isinstance(each, ast.Attribute | ast.Name):
@@ -71,7 +67,14 @@ def find_detours(part: Part, files: Mapping[str, str]) -> str:
     return ""
 
 
-@lru_cache(maxsize=16)  # every part of a submission reads the same few files
+@lru_cache(maxsize=4)  # every part of a submission reads the same files
+def _read(files: tuple[tuple[str, str], ...]) -> tuple[dict[str, ast.Module], dict[str, str]]:
+    """Parse a submission's files; say what each imported name stands for."""
+    parsed = {name: _parse(text) for name, text in files}
+    trees = {name: tree for name, tree in parsed.items() if tree is not None}
+    return trees, _aliases(list(trees.values()))
+
+
 def _parse(text: str) -> ast.Module | None:
     try:
         return ast.parse(text)

@@ -13,16 +13,16 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.course_tree import Course
 
 from autograder.course import find
 from autograder.mistakes import apply, load_mistakes, reference_texts
 from autograder.results import from_json
+from tests.course_tree import Course
 
 
 @pytest.fixture
 def small_class(tree: Path) -> Path:
-    """Six students: right, two mistakes, the stub, one that leaves, one in a single file, nothing."""
+    """Six students: right, a mistake, the stub, one that leaves, a single file, nothing."""
     assignment = find("01", tree)
     reference = reference_texts(assignment)
     mistakes = {m.id: m for m in load_mistakes(assignment)}
@@ -173,9 +173,7 @@ def test_a_wrong_request_is_explained(
 
 
 @pytest.mark.slow
-def test_the_weak_rung_gives_the_same_scores(
-    course: Course, tree: Path, small_class: Path
-) -> None:
+def test_the_weak_rung_gives_the_same_scores(course: Course, tree: Path, small_class: Path) -> None:
     assert grade(course, "strong").returncode == 0
     weak = grade(course, "weak", "--rung", "process", "--allow-weak-sandbox")
     assert weak.returncode == 0, weak.stderr

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.course_tree import Course, solve
 
 
@@ -197,7 +198,9 @@ def test_watch_runs_the_touched_part_again(course: Course, tree: Path) -> None:
     time.sleep(0.5)
     text = path.read_text()
     path.write_text(
-        text.replace('raise NotImplementedError("01_networks: dot")', "return float((a * b).sum())", 1)
+        text.replace(
+            'raise NotImplementedError("01_networks: dot")', "return float((a * b).sum())", 1
+        )
     )
     again = ""
     while "public tests pass" not in again and time.monotonic() < deadline:

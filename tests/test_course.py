@@ -1,4 +1,4 @@
-"""The catalogue: finding assignments and parts, and saying what is wrong with their descriptions."""
+"""The catalogue: finding assignments, and saying what is wrong with a description."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_wrong_description_is_explained(tree: Path, old: str, new: str, says: 
     toml = tree / "assignments/01_networks/assignment.toml"
     assert old in toml.read_text(), old
     toml.write_text(toml.read_text().replace(old, new, 1))
-    with pytest.raises(CourseError, match="assignment.toml") as caught:
+    with pytest.raises(CourseError, match=r"assignment\.toml") as caught:
         find("01", tree)
     assert says in str(caught.value)
 

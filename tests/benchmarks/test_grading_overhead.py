@@ -36,7 +36,7 @@ def measure(folder: Path, count: int) -> dict:
 
 
 def fresh_pytest(tree: Path) -> tuple[float, float]:
-    """Wall and processor seconds of one pytest process that runs the same tests on the reference."""
+    """Wall and processor seconds of one pytest process that runs the same tests."""
     tests = [tree / "assignments/01_networks", tree / "solutions/01_networks"]
     walls, cpus = [], []
     for _ in range(FRESH):
@@ -81,7 +81,9 @@ def test_grading_overhead(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         print(f"  all of it, processor, every process      {cpu:8.1f} ms")
         print(f"  the same test bodies in process          {bodies:8.1f} ms")
         print(f"  overhead, processor                      {cpu - bodies:8.1f} ms")
-        print("Where the wall time goes (the grader waits for the student's process in all of these):")
+        print(
+            "Where the wall time goes (the grader waits for the student's process in all of these):"
+        )
         for name, seconds in sorted(many["spans"].items(), key=lambda item: -item[1]):
             print(f"  {name:40} {1000 * seconds / MANY:8.1f} ms")
         print(f"A fresh pytest process, wall, median of {FRESH}:      {1000 * fresh_wall:8.1f} ms")
