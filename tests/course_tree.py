@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 Course = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def heed_interrupts() -> None:
+    """Run in a child before it starts: a shell's background jobs are born deaf to ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def solve(tree: Path, *parts: str, name: str = "01_networks") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from autograder.course import find
 from autograder.mistakes import apply, load_mistakes, reference_texts
 from autograder.results import from_json
-from tests.course_tree import Course
+from tests.course_tree import Course, heed_interrupts
 
 
 @pytest.fixture
@@ -88,8 +89,7 @@ def test_a_changed_submission_is_graded_again_and_the_difference_shown(
     shutil.copy(small_class / "agate/vectors.py", small_class / "beryl/vectors.py")
     done = grade(course, "graded")
     assert "5 unchanged and kept, 1 graded" in done.stdout
-    assert "beryl: 9" in done.stdout
-    assert "→ 100" in done.stdout
+    assert re.search(r"beryl: \d\d → 100", done.stdout)
     one = grade(course, "graded", "--student", "citrine")
     assert one.returncode == 0
     assert len(scores(tree / "graded")) == 6
@@ -131,6 +131,7 @@ def test_a_killed_batch_goes_on_where_it_stopped(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=heed_interrupts,
     )
     deadline = time.monotonic() + 60
     while len(list((tree / "killed").glob("*.json"))) < 3 and time.monotonic() < deadline:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.course_tree import Course, solve
+from tests.course_tree import Course, heed_interrupts, solve
 
 
 def test_check_of_untouched_stubs(course: Course) -> None:
@@ -189,6 +189,7 @@ def test_watch_runs_the_touched_part_again(course: Course, tree: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=heed_interrupts,
     )
     assert process.stdout is not None
     seen = ""

@@ -24,7 +24,6 @@ def main() -> None:
         sys.stderr.write(f"The grader failed, which is not the submission's fault: {fault}\n")
         sys.exit(3)
     except KeyboardInterrupt:
-        sys.stderr.write("\nInterrupted. What was finished is kept.\n")
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -70,7 +71,15 @@ def grade_class(assignment: Assignment, request: Request, screen: Console) -> in
         )
         for entry in chosen
     ]
-    done = list(run_with_progress(jobs, request.workers or cores(), screen))
+    done: list[Done] = []
+    try:
+        done.extend(run_with_progress(jobs, request.workers or cores(), screen))
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            f"\nInterrupted after {len(done)} of {len(jobs)}. What was finished is kept: the same "
+            "command goes on from there.\n"
+        )
+        raise
     print_differences(done, screen)
     reports = collect(done, entries, request)
     return publish(assignment, reports, request.out, screen)
