@@ -15,9 +15,7 @@ def sequence_logprob(logp: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         tensor([-3.])
     """
     ### BEGIN SOLUTION
-    return torch.where(mask, logp, 0.0).sum(
-        1
-    )  # (B,)  subtle: a sum, so that probabilities multiply
+    return torch.where(mask, logp, 0.0).sum(1)  # (B,)  subtle: a sum, not a mean
     ### END SOLUTION
 
 

@@ -8,9 +8,9 @@ import math
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
+from autograder.faults import StudentFault
 from autograder.testing import close, ensure, equal, first_difference, part
 
 CHANGED = "Something that was passed in has been changed; make a new tensor instead."
@@ -19,6 +19,10 @@ LEAK = "A gradient reaches something that must stay fixed; detach it."
 
 def normal(rng, *shape):
     return torch.from_numpy(rng.standard_normal(shape))
+
+
+def float64(x):
+    return torch.tensor(x, dtype=torch.float64)
 
 
 def integer(rng, low, high):
@@ -53,6 +57,17 @@ def unchanged(student, target, *args, **kwargs):
 def fixed(gradients):
     """Require that these gradients are None or zero."""
     ensure(all(g is None or not g.any() for g in gradients), LEAK)
+
+
+def no_gradient(student, target, args, cotangents, wrt):
+    """Require that no gradient reaches these inputs; torch may also refuse to look for one."""
+    try:
+        _, gradients = student.vjp(target, args, cotangents, wrt=wrt)
+    except StudentFault as fault:
+        if "does not require grad" not in fault.text:
+            raise
+        return
+    fixed(gradients)
 
 
 def garbage(x, mask):
@@ -112,7 +127,7 @@ def test_labels_of_an_answer_cut_off(student, rng):
     T = integer(rng, 6, 9)
     ids = draw_tokens(rng, 50, T) + 10
     got = [student.sft_labels(ids, [span], 1) for span in ((2, T), (1, 3))]
-    wants = [[t if 2 <= i else -100 for i, t in enumerate(ids.tolist())]]
+    wants = [[t if i >= 2 else -100 for i, t in enumerate(ids.tolist())]]
     wants.append([t if 1 <= i < 3 else -100 for i, t in enumerate(ids.tolist())])
     equal(got, [torch.tensor(want) for want in wants])
 
@@ -184,7 +199,7 @@ def test_sft_loss_of_nothing(student, rng):
 def test_sft_loss_passes_gradients(student, rng):
     """Logits get (p - one hot) / count where a label is learned, and 0 elsewhere."""
     logits, labels = normal(rng, 3, 4, 5), draw_labels(rng, 3, 4, 5)
-    _, (got,) = student.vjp("sft_loss", [logits, labels], torch.tensor(1.0).double())
+    _, (got,) = student.vjp("sft_loss", [logits, labels], float64(1.0))
     want = torch.zeros_like(logits)
     for b, t in torch.nonzero(labels[:, 1:] != -100).tolist():
         want[b, t] = torch.softmax(logits[b, t], -1)
@@ -329,10 +344,9 @@ def test_lora_freezes_the_layer(student, rng):
     """Only A and B take gradients."""
     layer, w, scale = draw_lora(rng, student)
     layer.load_state_dict(w)
-    trained = sorted(name for name, p in layer.named_parameters() if p.requires_grad)
-    equal(trained, ["A", "B"])
     x, dout = normal(rng, 4, w["A"].shape[1]), normal(rng, 4, w["B"].shape[0])
     _, (dA, dB) = student.vjp(layer, [x], dout, wrt=("A", "B"))
+    no_gradient(student, layer, [x], dout, ("linear.weight", "linear.bias"))
     close((dA, dB), (scale * w["B"].T @ dout.T @ x, scale * dout.T @ x @ w["A"].T))
 
 
@@ -426,7 +440,7 @@ def test_reward_model_parameters(student, reference, rng):
     ours = reference.RewardModel(reference.Backbone(V, C))
     want = {name: tuple(p.shape) for name, p in ours.named_parameters()}
     model = student.RewardModel(student.Backbone(V, C))
-    got = {name: tuple(p.shape) for name, p in model.named_parameters() if p.requires_grad}
+    got = {name: tuple(p.shape) for name, p in model.named_parameters()}
     equal(got, want)
 
 
@@ -445,11 +459,11 @@ def test_preference_loss_by_hand(student, rng):
 def test_preference_loss_of_scores_far_apart(student, rng):
     """A difference of -2000 costs 2000, one of +2000 nothing, and the gradient is finite."""
     gap = float(rng.uniform(1500, 2500))
-    c, r = torch.tensor([0.0, gap]).double(), torch.tensor([gap, 0.0]).double()
-    one = torch.tensor(1.0).double()
+    c, r = float64([0.0, gap]), float64([gap, 0.0])
+    one = float64(1.0)
     loss, gradients = student.vjp("preference_loss", [c, r], one, wrt=(0, 1))
-    close(loss, torch.tensor(gap / 2).double(), rtol=1e-6)
-    want = torch.tensor([-0.5, 0.0]).double()
+    close(loss, float64(gap / 2), rtol=1e-6)
+    want = float64([-0.5, 0.0])
     close(gradients, (want, -want))
 
 
@@ -457,7 +471,7 @@ def test_preference_loss_of_scores_far_apart(student, rng):
 def test_preference_loss_of_equal_scores(student, rng):
     """Equal scores cost ln 2, however many pairs there are and however high the scores."""
     x = normal(rng, 7) * 100
-    close(student.preference_loss(x, x), torch.tensor(math.log(2)).double(), rtol=1e-6)
+    close(student.preference_loss(x, x), float64(math.log(2)), rtol=1e-6)
 
 
 # ppo
@@ -571,7 +585,7 @@ def test_gae_without_any_end(student, rng):
 
 @part("gae")
 def test_gae_at_the_ends_of_lambda(student, rng):
-    """With lam 0 an advantage is one delta; with lam = gamma = 1 a return is the rewards to come."""
+    """lam 0 gives single deltas; lam = gamma = 1 gives returns that are the rewards to come."""
     r, v = normal(rng, 2, 3, 5)
     none = torch.zeros(3, 5).bool()
     after = torch.cat((v[:, 1:], torch.zeros(3, 1)), 1)
@@ -585,9 +599,7 @@ def test_gae_keeps_values_fixed(student, rng):
     r, v = normal(rng, 2, 3, 5)
     none = torch.zeros(3, 5).bool()
     unchanged(student, "gae", r, v, none, 0.9, 0.9)
-    leaf = student.library("torch.nn.Parameter")(v)
-    advantages, returns = student.gae(r, leaf, none, 0.9, 0.9)
-    ensure(not advantages.requires_grad and not returns.requires_grad, LEAK)
+    no_gradient(student, "gae", [r, v, none, 0.9, 0.9], (r, v), (0, 1))
 
 
 def slow_ppo(logp, old, A, mask, clip):
@@ -631,7 +643,7 @@ def test_ppo_loss_passes_gradients_to_logp_alone(student, rng):
     """At ratio 1 the gradient is -A / count at real tokens; old ones and advantages get none."""
     logp, _, A, mask = draw_ppo(rng, 4, 6)
     args = [logp, logp.clone(), A, mask, 0.2]
-    one = torch.tensor(1.0).double()
+    one = float64(1.0)
     _, (got, *others) = student.vjp("ppo_loss", args, one, wrt=(0, 1, 2))
     close(got, torch.where(mask, -A, 0.0) / mask.sum())
     fixed(others)
@@ -640,11 +652,11 @@ def test_ppo_loss_passes_gradients_to_logp_alone(student, rng):
 @part("ppo_loss")
 def test_ppo_loss_frozen(student, rng):
     """The number that TRL's formula gives for these six tokens."""
-    logp = torch.tensor([[-0.5, -1.0, -2.0], [-0.3, -1.5, -9.0]]).double()
-    old = torch.tensor([[-1.0, -1.0, -1.2], [-0.9, -1.1, 0.0]]).double()
-    A = torch.tensor([[1.0, -2.0, 0.5], [-1.5, -0.4, 7.0]]).double()
+    logp = float64([[-0.5, -1.0, -2.0], [-0.3, -1.5, -9.0]])
+    old = float64([[-1.0, -1.0, -1.2], [-0.9, -1.1, 0.0]])
+    A = float64([[1.0, -2.0, 0.5], [-1.5, -0.4, 7.0]])
     mask = torch.tensor([[True, True, True], [True, True, False]])
-    close(student.ppo_loss(logp, old, A, mask, 0.2), torch.tensor(0.725702743705).double())
+    close(student.ppo_loss(logp, old, A, mask, 0.2), float64(0.725702743705))
 
 
 def slow_value(values, old, returns, mask, clip):
@@ -680,7 +692,7 @@ def test_value_loss_passes_gradients_to_values_alone(student, rng):
     """With values near the old ones the gradient is (value - return) / count."""
     old, g = normal(rng, 2, 4, 6)
     v, mask = old + 0.05, draw_mask(rng, 4, 6)
-    one = torch.tensor(1.0).double()
+    one = float64(1.0)
     _, (got, *others) = student.vjp("value_loss", [v, old, g, mask, 0.2], one, wrt=(0, 1, 2))
     close(got, torch.where(mask, v - g, 0.0) / mask.sum())
     fixed(others)
@@ -689,10 +701,10 @@ def test_value_loss_passes_gradients_to_values_alone(student, rng):
 @part("value_loss")
 def test_value_loss_frozen(student, rng):
     """The number that TRL's formula gives for these three tokens."""
-    v, old = torch.tensor([[1.0, 0.2, -0.4]]).double(), torch.tensor([[0.5, 0.1, 0.4]]).double()
-    returns = torch.tensor([[2.0, 0.0, -1.0]]).double()
+    v, old = float64([[1.0, 0.2, -0.4]]), float64([[0.5, 0.1, 0.4]])
+    returns = float64([[2.0, 0.0, -1.0]])
     mask = torch.ones(1, 3).bool()
-    close(student.value_loss(v, old, returns, mask, 0.2), torch.tensor(0.528333333333).double())
+    close(student.value_loss(v, old, returns, mask, 0.2), float64(0.528333333333))
 
 
 @part("entropy", basic=True)
@@ -714,7 +726,7 @@ def test_entropy_of_equal_logits(student, rng):
     sure = torch.zeros(V).double()
     sure[1] = 5000.0
     got = [student.entropy(torch.full((V,), 1000.0).double()), student.entropy(sure)]
-    close(got, [torch.tensor(math.log(V)).double(), torch.tensor(0.0).double()], rtol=1e-6)
+    close(got, [float64(math.log(V)), float64(0.0)], rtol=1e-6)
 
 
 @part("entropy")
@@ -744,7 +756,7 @@ def test_sequence_logprob_is_a_sum(student, rng):
     B, T = sizes(rng, 2)
     logp, mask = -normal(rng, B, T).abs(), draw_mask(rng, B, T)
     want = [sum(x for x, m in zip(*row, strict=True) if m) for row in zip(logp.tolist(), mask)]
-    close(student.sequence_logprob(logp, mask), torch.tensor(want).double())
+    close(student.sequence_logprob(logp, mask), float64(want))
 
 
 @part("sequence_logprob")
@@ -784,14 +796,14 @@ def test_dpo_loss_starts_at_ln_2(student, rng):
     """A policy that is its reference has the loss ln 2, and beta is 0.1 by default."""
     c, r, x, y = -normal(rng, 4, 5).abs() * 8
     got = [student.dpo_loss(c, r, c, r), student.dpo_loss(c, r, x, y)]
-    close(got, [torch.tensor(math.log(2)).double(), slow_dpo(c, r, x, y, 0.1)], rtol=1e-6)
+    close(got, [float64(math.log(2)), slow_dpo(c, r, x, y, 0.1)], rtol=1e-6)
 
 
 @part("dpo_loss")
 def test_dpo_loss_of_large_margins(student, rng):
     """Margins of ±20,000 give a finite loss."""
     gap = float(rng.uniform(15000, 25000))
-    c, zero = torch.tensor([-gap, gap]).double(), torch.zeros(2).double()
+    c, zero = float64([-gap, gap]), torch.zeros(2).double()
     close(
         student.dpo_loss(c, zero, zero, zero, 0.1),
         torch.tensor(gap * 0.05, dtype=torch.float64),
@@ -802,7 +814,7 @@ def test_dpo_loss_of_large_margins(student, rng):
 def test_dpo_loss_leaves_the_reference_alone(student, rng):
     """At the start the gradient is ∓ beta / 2B for the policy, and none for the reference."""
     c, r = -normal(rng, 2, 5).abs()
-    one = torch.tensor(1.0).double()
+    one = float64(1.0)
     args = [c, r, c.clone(), r.clone(), 0.4]
     _, (dc, dr, *others) = student.vjp("dpo_loss", args, one, wrt=(0, 1, 2, 3))
     want = torch.full((5,), 0.4 / 2 / 5).double()
@@ -815,7 +827,7 @@ def test_dpo_loss_frozen(student, rng):
     """The number that TRL's sigmoid loss gives for these two pairs."""
     rows = [[-12.0, -30.5], [-14.0, -29.0], [-12.5, -31.0], [-13.0, -30.0]]
     close(
-        student.dpo_loss(*torch.tensor(rows).double(), 0.1),
+        student.dpo_loss(*float64(rows), 0.1),
         torch.tensor(0.669708347901, dtype=torch.float64),
     )
 
@@ -904,7 +916,7 @@ def test_grpo_loss_passes_gradients_to_logp_alone(student, rng):
     """At the start the gradient is -A / (B · length); nothing else gets one."""
     logp, _, _, A, mask = draw_grpo(rng, 4, 6)
     args = [logp, logp.clone(), logp.clone(), A, mask]
-    one = torch.tensor(1.0).double()
+    one = float64(1.0)
     _, (got, *others) = student.vjp("grpo_loss", args, one, wrt=(0, 1, 2, 3))
     close(got, torch.where(mask, -A[:, None], 0.0) / mask.sum(1, keepdim=True) / 4)
     fixed(others)
@@ -913,11 +925,11 @@ def test_grpo_loss_passes_gradients_to_logp_alone(student, rng):
 @part("grpo_loss")
 def test_grpo_loss_frozen(student, rng):
     """The number that TRL's formula (loss type "grpo") gives for these five tokens."""
-    logp = torch.tensor([[-0.5, -1.0, -2.0], [-0.3, -1.5, -9.0]]).double()
-    old = torch.tensor([[-1.0, -1.0, -1.2], [-0.9, -1.1, 0.0]]).double()
-    ref = torch.tensor([[-0.7, -1.4, -1.6], [-0.8, -1.2, 0.0]]).double()
+    logp = float64([[-0.5, -1.0, -2.0], [-0.3, -1.5, -9.0]])
+    old = float64([[-1.0, -1.0, -1.2], [-0.9, -1.1, 0.0]])
+    ref = float64([[-0.7, -1.4, -1.6], [-0.8, -1.2, 0.0]])
     mask = torch.tensor([[True, True, True], [True, True, False]])
-    got = student.grpo_loss(logp, old, ref, torch.tensor([0.7, -0.7]).double(), mask, 0.2, 0.04)
+    got = student.grpo_loss(logp, old, ref, float64([0.7, -0.7]), mask, 0.2, 0.04)
     close(got, torch.tensor(0.152552142239, dtype=torch.float64))
 
 
@@ -958,7 +970,7 @@ def slow_rollout(policy, prompts, n, rng):
                 logps[b].append(math.log(p[b, drawn[b]]))
     P = prompts.shape[1]
     ids = torch.tensor([row + [0] * (P + n - len(row)) for row in rows])
-    logp = torch.tensor([each + [0.0] * (n - len(each)) for each in logps]).double()
+    logp = float64([each + [0.0] * (n - len(each)) for each in logps])
     mask = torch.tensor([[t < len(each) for t in range(n)] for each in logps])
     return ids, logp, mask
 
@@ -984,7 +996,7 @@ def test_rollout_after_end_in_the_prompt(student, reference, rng):
 
 
 def scripted(tokens, calls):
-    """Return a policy that is sure of its next token, whatever the text: tokens by row and place."""
+    """Return a policy that is sure of what comes next: tokens, by row and step."""
 
     def policy(ids):
         calls.append(ids.clone())
@@ -1020,14 +1032,11 @@ def test_rollout_stops_when_all_have_ended(student, rng):
 
 
 @part("rollout")
-def test_rollout_keeps_no_gradients(student, reference, rng):
-    """Log-probabilities are plain numbers, and the prompts keep their values."""
+def test_rollout_leaves_the_prompts_alone(student, reference, rng):
+    """The prompts keep their values."""
     theirs, _ = draw_policy(rng, student, reference)
     prompts = draw_tokens(rng, 5, 3, 2)
-    before = prompts.clone()
-    result, after = student.observe("rollout", theirs, prompts, 3, seeded(2))
-    equal(after[1], before)
-    ensure(not result[1].requires_grad, "The log-probabilities carry gradients.")
+    unchanged(student, "rollout", theirs, prompts, 3, seeded(2))
 
 
 # loops
@@ -1074,8 +1083,6 @@ def test_reward_model_ranks_held_out_pairs(student, reference, rng):
     chosen, rejected = pairs(rng, 100, 6, 6)
     share = float((model(*chosen) > model(*rejected)).double().mean())
     ensure(share >= 0.9, "Too few held-out pairs are ranked rightly.", share, "0.9 or more")
-    default = reference.RewardModel(reference.Backbone(6, 12))
-    equal(len(reference.train_reward_model(default, chosen, rejected, 1)), 1)
 
 
 def echo(ids):
@@ -1121,7 +1128,7 @@ def test_ppo_by_default(student, reference, rng):
 def test_ppo_learns(student, rng):
     """The reward rises from below 0.2 to above 0.9 in 60 updates."""
     student.library("torch.manual_seed")(1)
-    policy = student.Policy(5, 16)
+    policy = student.Policy(5, 32)
     prompts = torch.arange(1, 5).repeat(12)[:, None]
     rewards = student.train_ppo(policy, prompts, echo, 60, seeded(1))
     equal(len(rewards), 60)
@@ -1157,7 +1164,7 @@ def test_grpo_by_default(student, reference, rng):
 def test_grpo_learns(student, rng):
     """The reward rises from below 0.2 to above 0.9 in 60 updates."""
     student.library("torch.manual_seed")(2)
-    policy = student.Policy(5, 16)
+    policy = student.Policy(5, 32)
     prompts = torch.arange(1, 5).repeat(2)[:, None]
     rewards = student.train_grpo(policy, prompts, echo, 60, seeded(2))
     equal(len(rewards), 60)
@@ -1174,7 +1181,7 @@ def report(proxies, truths):
     texts = [torch.tensor([[i, 0], [i, 1]]) for i in range(len(proxies))]
 
     def mean_of(means):
-        values = torch.tensor(means).double()
+        values = float64(means)
         return lambda ids: values[ids[:, 0]] + (ids[:, 1] - 0.5) * 3
 
     return texts, mean_of(proxies), mean_of(truths)
@@ -1188,7 +1195,7 @@ def slow_report(proxies, truths):
 
 @part("reward_hacking_report", basic=True)
 def test_report_of_a_hacked_reward(student, rng):
-    """The turn is where the truth is highest, if from there the proxy rises and the truth falls."""
+    """The turn is where the truth is highest, if the proxy then rises and the truth falls."""
     start, step = float(rng.uniform(0.1, 0.2)), float(rng.uniform(0.05, 0.1))
     proxies = [start + step * i for i in range(6)]
     truths = [[0.2, 0.5, 0.6, 0.4, 0.3, 0.1], [0.2, 0.9, 0.6, 0.5, 0.6, 0.4]]
