@@ -6,7 +6,7 @@ Chunk = tuple[str, int, int]  # the chunk, and where it starts and ends: text[st
 
 
 def chunk_words(text: str, size: int, overlap: int) -> list[Chunk]:
-    """Cut a text into chunks of `size` words; each begins with the last `overlap` of the one before.
+    """Cut a text into chunks of `size` words; each repeats the last `overlap` of the one before.
 
     A word is a run of characters that are not white space. The last chunk ends with the last word
     and may be shorter; nothing follows it. A chunk is the text just as it stands from its first

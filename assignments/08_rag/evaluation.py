@@ -16,9 +16,7 @@ def recall_at_k(ranked: Sequence[Hashable], relevant: Collection[Hashable], k: i
     raise NotImplementedError("08_rag: recall_at_k")
 
 
-def mrr(
-    rankings: Sequence[Sequence[Hashable]], relevants: Sequence[Collection[Hashable]]
-) -> float:
+def mrr(rankings: Sequence[Sequence[Hashable]], relevants: Sequence[Collection[Hashable]]) -> float:
     """Return the mean over the questions of 1 / rank of the first relevant id (0 where there is none).
 
     The best of a ranking has the rank 1. 0.0 for no questions.

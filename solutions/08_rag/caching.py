@@ -96,8 +96,8 @@ def summarize_history(
     When all messages have at most `budget` tokens, they are returned as a list, and nothing is
     summarised. Otherwise: the system messages, the summary as a message of the role "user", and
     the newest others that `sliding_window` keeps in budget - reserve tokens. The summary is
-    summarize(the messages left out, oldest first), called once. Raises ValueError when it has more than
-    `reserve` tokens.
+    summarize(the messages left out, oldest first), called once. Raises ValueError when it has more
+    than `reserve` tokens.
 
     Example:
         >>> talk = [{"role": "user", "content": c} for c in ("a", "b", "c")]
