@@ -173,9 +173,7 @@ def train_ppo(
             logp = token_logprobs(logits, ids[:, P:])  # (B, n)
             loss = ppo_loss(logp, old_logp, advantages, mask)
             loss = loss + 0.5 * value_loss(values, old_values, returns, mask)
-            loss = loss - bonus * masked_mean(
-                entropy(logits), mask
-            )  # subtle: more entropy, less loss
+            loss = loss - bonus * masked_mean(entropy(logits), mask)  # subtle: a bonus
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

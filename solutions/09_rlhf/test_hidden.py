@@ -817,7 +817,7 @@ def test_dpo_loss_leaves_the_reference_alone(student, rng):
     one = float64(1.0)
     args = [c, r, c.clone(), r.clone(), 0.4]
     _, (dc, dr, *others) = student.vjp("dpo_loss", args, one, wrt=(0, 1, 2, 3))
-    want = torch.full((5,), 0.4 / 2 / 5).double()
+    want = float64([0.4 / 2 / 5] * 5)
     close((dc, dr), (-want, want))
     fixed(others)
 
