@@ -618,14 +618,16 @@ class Drawn:
         self.nodes = [student.Value(x) for x in self.data]
         self.parents = [()] * inputs
         self.slopes = [()] * inputs
-        for _ in range(size - inputs):
+        while len(self.nodes) < size:
             i, j = (int(k) for k in rng.integers(max(0, len(self.nodes) - 4), len(self.nodes), 2))
             times = bool(rng.integers(2))
             x, y = self.data[i], self.data[j]
-            self.nodes.append(
-                self.nodes[i] * self.nodes[j] if times else self.nodes[i] + self.nodes[j]
-            )
-            self.data.append(x * y if times else x + y)
+            number = x * y if times else x + y
+            if min(abs(number - other) for other in self.data) < 1e-6:
+                continue  # numbers stand for nodes, so no two may be equal
+            a, b = self.nodes[i], self.nodes[j]
+            self.nodes.append(a * b if times else a + b)
+            self.data.append(number)
             self.parents.append((i, j))
             self.slopes.append((y, x) if times else (1.0, 1.0))
         self.reached, waiting = set(), [size - 1]
