@@ -24,7 +24,7 @@ from autograder.student.local import Sources, read_sources
 ROOT = find_root(Path(__file__).parent)
 SPECIAL = {"<|endoftext|>": 100_000, "<|endofprompt|>": 100_001}
 PROSE = {
-    "English": "We'll count the pairs; then, again and again, we merge the commonest. It isn't hard!",
+    "English": "We'll count pairs; then, again and again, we merge the commonest. It isn't hard!",
     "Korean": "글을 바이트로 바꾸고 가장 흔한 쌍을 합칩니다. 다시 셉니다!",
     "Hindi": "हम पाठ को बाइटों में बदलते हैं और सबसे आम जोड़ी को मिलाते हैं!",
     "emoji": "👋🏽 👨‍👩‍👧‍👦 🏳️‍🌈 ❤️‍🔥 1️⃣2️⃣ 🇰🇷🇮🇳 (づ｡◕‿‿◕｡)づ ☕️☕️☕️",
