@@ -47,7 +47,7 @@ def rerank(
     """Score every passage anew by scorer(query, text) and return them best first.
 
     The scorer is slow (a model reads both texts together), so it is called once for each passage,
-    in order. Returned are new dicts, whose "score" is the new one; of equals the earlier comes first.
+    in order. Returned are new dicts, whose "score" is the new one; of equals the earlier is first.
 
     Example:
         >>> passages = [{"id": "a", "text": "short"}, {"id": "b", "text": "longer"}]

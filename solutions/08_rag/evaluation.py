@@ -20,7 +20,7 @@ def recall_at_k(ranked: Sequence[Hashable], relevant: Collection[Hashable], k: i
 
 
 def mrr(rankings: Sequence[Sequence[Hashable]], relevants: Sequence[Collection[Hashable]]) -> float:
-    """Return the mean over the questions of 1 / rank of the first relevant id (0 where there is none).
+    """Return the mean over the questions of 1 / rank of the first relevant id (0 without any).
 
     The best of a ranking has the rank 1. 0.0 for no questions.
 
@@ -40,8 +40,8 @@ def mrr(rankings: Sequence[Sequence[Hashable]], relevants: Sequence[Collection[H
 def ndcg_at_k(ranked: Sequence[Hashable], gains: Mapping[Hashable, float], k: int) -> float:
     """Return the discounted gain of the first k of a ranking, divided by the greatest possible.
 
-    The discounted gain of a ranking is the sum of gain / log2(1 + rank), the best having rank 1; ids
-    without a gain have 0. The greatest possible is that of the k largest of all gains, whether
+    The discounted gain of a ranking is the sum of gain / log2(1 + rank), the best having rank 1;
+    ids without a gain have 0. The greatest possible is that of the k largest of all gains, whether
     they were retrieved or not. 0.0 when that is 0.
 
     Example:
@@ -64,11 +64,11 @@ def faithfulness(
 ) -> float:
     """Return the share of the claims of an answer that at least one text supports.
 
-    supports(claim, text) is the judge: a model, a person, or a rule. It is asked about single texts.
+    supports(claim, text) is the judge: a model, a person, or a rule. It is asked about one text each.
     1.0 for no claims: an answer that claims nothing says nothing false.
 
     Example:
-        >>> faithfulness(["cats purr", "cats bark"], ["cats purr"], lambda claim, text: claim in text)
+        >>> faithfulness(["purr", "bark"], ["purr"], lambda claim, text: claim == text)
         0.5
     """
     ### BEGIN SOLUTION
