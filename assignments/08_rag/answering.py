@@ -37,7 +37,7 @@ def build_prompt(
     by empty lines ("\\n\\n"). The block of passage n is "[n]", and below it every line of the text
     (as str.splitlines cuts it) with "> " before it. Passages come best first. One with which the
     whole prompt would have more than `budget` tokens is left out entirely, and the next is tried;
-    numbers count those that are in. Raises ValueError when not even the prompt without passages fits.
+    numbers count those that are in. Raises ValueError when not even the prompt without any fits.
 
     Example:
         >>> prompt, used = build_prompt("Who purrs?", [{"text": "Cats\\npurr."}], 99, count_words)

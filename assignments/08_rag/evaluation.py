@@ -47,7 +47,7 @@ def faithfulness(
 ) -> float:
     """Return the share of the claims of an answer that at least one text supports.
 
-    supports(claim, text) is the judge: a model, a person, or a rule. It is asked about one text each.
+    supports(claim, text) is the judge: a model, a person, or a rule. It sees one text at a time.
     1.0 for no claims: an answer that claims nothing says nothing false.
 
     Example:

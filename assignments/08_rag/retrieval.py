@@ -72,8 +72,8 @@ def bm25_scores(query: str, corpus: Sequence[str], k1: float = 1.2, b: float = 0
     """Score every text of a corpus for a query by Okapi BM25.
 
     A text with f occurrences of a word, and L words in all, gets for each word of the query
-    idf · f (k1 + 1) / (f + k1 (1 - b + b L / mean L)). Here idf = ln(1 + (N - n + 0.5) / (n + 0.5)),
-    and n of the N texts have the word. A word that the query has twice counts twice.
+    idf · f (k1 + 1) / (f + k1 (1 - b + b L / mean L)). idf = ln(1 + (N - n + 0.5) / (n + 0.5)),
+    where n of the N texts have the word. A word that the query has twice counts twice.
 
     Shapes:
         Returns (N,), float64.

@@ -6,7 +6,6 @@ Calls of one test are collected in a list and compared at once where that tells 
 import copy
 import math
 import zlib
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -752,7 +751,7 @@ def test_answer_cites_only_what_is_in_the_prompt(student, reference, rng):
 
 @part("answer")
 def test_answer_refuses_without_asking(student, reference, rng):
-    """When no passage reaches the threshold, the model is not called and the answer is a refusal."""
+    """When no passage reaches the threshold, the model is not called: a refusal."""
     index, _ = talking_index(rng)
     calls = []
     got = student.answer("Why?", index, lambda p: calls.append(p) or "Sure [1].", 0.95)
@@ -762,7 +761,7 @@ def test_answer_refuses_without_asking(student, reference, rng):
 
 @part("answer")
 def test_answer_numbers_follow_the_prompt(student, reference, rng):
-    """When a passage is too long for the budget, the numbers are those of the passages that are in."""
+    """When a passage is too long for the prompt, numbers are those of the passages in it."""
     index, passages = talking_index(rng)
     best = next(p for p in index["passages"] if p["id"] == "s0")
     best["text"] = " ".join(drawn(rng, 1200))
@@ -972,7 +971,7 @@ def test_faithfulness_matches_a_slow_loop(student, rng):
     cases = []
     for n, m in [(5, 3), (7, 2), (4, 6)]:
         texts = [" ".join(drawn(rng, 3)) for _ in range(m)]
-        cases.append((drawn(rng, n) + [texts[0][:3]], texts))
+        cases.append(([*drawn(rng, n), texts[0][:3]], texts))
     got = [student.faithfulness(*case, lambda claim, text: claim in text) for case in cases]
     expected = []
     for claims, texts in cases:
@@ -1071,7 +1070,7 @@ def test_cache_forgets_in_time(student):
 
 @part("SemanticCache")
 def test_cache_chooses_the_most_similar(student):
-    """The most similar counts, of equals the newest; a similarity equal to the threshold is enough."""
+    """The most similar counts, of equals the newest; exactly the threshold is enough."""
     vectors = {"a": [1.0, 0.0], "b": [0.6, 0.8], "c": [0.0, 1.0], "near": [0.96, 0.28]}
     desk = Desk(vectors)
     cache = student.SemanticCache(desk.embed, 0.8, 60.0, desk.clock)
