@@ -207,24 +207,26 @@ def one_token(ids):
 
 @part("train_ppo")
 def test_train_ppo(student):
-    """Two prompts, one token each to repeat: the reward rises above 0.9 in 30 updates."""
+    """Two prompts, one token each to repeat: the reward rises above 0.9 in 10 updates."""
     student.library("torch.manual_seed")(0)
-    prompts = torch.tensor([1, 2]).repeat(16)[:, None]
+    prompts = torch.tensor([1, 2]).repeat(8)[:, None]
     rng = torch.Generator().manual_seed(0)
-    rewards = student.train_ppo(student.Policy(3, 16), prompts, one_token, 30, rng)
-    equal(len(rewards), 30)
-    ensure(rewards[-1] > 0.9, "The reward is too low.", rewards[-1], "above 0.9")
+    rewards = student.train_ppo(student.Policy(3, 8), prompts, one_token, 10, rng, lr=0.05)
+    equal(len(rewards), 10)
+    late = sum(rewards[-3:]) / 3
+    ensure(late > 0.9, "The reward is too low.", late, "above 0.9")
 
 
 @part("train_grpo")
 def test_train_grpo(student):
-    """Two prompts, one token each to repeat: the reward rises above 0.9 in 30 updates."""
+    """Two prompts, one token each to repeat: the reward rises above 0.9 in 10 updates."""
     student.library("torch.manual_seed")(0)
     prompts = torch.tensor([1, 2, 1, 2])[:, None]
     rng = torch.Generator().manual_seed(0)
-    rewards = student.train_grpo(student.Policy(3, 16), prompts, one_token, 30, rng)
-    equal(len(rewards), 30)
-    ensure(rewards[-1] > 0.9, "The reward is too low.", rewards[-1], "above 0.9")
+    rewards = student.train_grpo(student.Policy(3, 8), prompts, one_token, 10, rng, lr=0.05)
+    equal(len(rewards), 10)
+    late = sum(rewards[-3:]) / 3
+    ensure(late > 0.9, "The reward is too low.", late, "above 0.9")
 
 
 @part("reward_hacking_report")

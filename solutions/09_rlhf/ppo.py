@@ -133,7 +133,7 @@ def value_loss(
     """
     ### BEGIN SOLUTION
     old = old_values.detach()
-    near = old + (values - old).clamp(-clip, clip)  # (B, T)
+    near = old + (values - old).clamp(-clip, clip)  # (B, T)  subtle: near the old values
     error = torch.maximum((values - returns.detach()) ** 2, (near - returns.detach()) ** 2)
     return 0.5 * masked_mean(error, mask)
     ### END SOLUTION
