@@ -3,8 +3,9 @@
 Some lines of code are public by an author's decision: a lecture, a handout, a hint or ``play.py``
 may show a line of a solution. Such a line is no secret, but only as long as another line of its
 block stays one: a body shown in full is a leak. What stands outside the markers is in the stub and
-so public. A title may repeat a sentence of the contract, in a stub or the handout. The messages of
-mistakes have no allowance at all.
+so public. A title may repeat a sentence of the contract, in a stub or the handout, and so may the
+advice of a mistake (its ``try``), which is often a formula. What a mistake is, its name and its
+``says``, has no allowance at all.
 """
 
 from __future__ import annotations
@@ -42,9 +43,10 @@ def secrets(assignment: Assignment) -> list[Secret]:
     sources = [read(assignment.solutions / file, assignment) for file in assignment.files]
     given = normal("\n".join(line for source in sources for line in _given(source)))
     shown = normal("\n".join(_read(path) for path in _public(assignment)))
+    contract = normal("\n".join(_read(path) for path in _public(assignment)[1:]))
     found = [
         *_titles(assignment, given),
-        *_messages(assignment),
+        *_messages(assignment, given + " " + contract),
         *(secret for source in sources for secret in _code(source, given, shown)),
     ]
     return list({secret.text: secret for secret in found}.values())
@@ -116,13 +118,14 @@ def _docstrings(path: Path) -> Iterator[str]:
             yield (ast.get_docstring(node) or "").partition("\n")[0]
 
 
-def _messages(assignment: Assignment) -> Iterator[Secret]:
+def _messages(assignment: Assignment, public: str) -> Iterator[Secret]:
     for file, table in (("mistakes", "mistake"), ("variants", "variant")):
         data: dict[str, Any] = tomllib.loads(_read(assignment.solutions / f"{file}.toml"))
         for entry in data.get(table, []):
             for key in ("id", "says", "try", "why", "because"):
                 text = normal(str(entry.get(key, "")))
-                if text:
+                repeated = key == "try" and text in public
+                if text and not repeated:
                     yield Secret(text, f"{key} in solutions/{assignment.id}/{file}.toml")
 
 

@@ -986,7 +986,7 @@ def test_encoder_under_masks(student, rng):
 
 @part("EncoderLayer")
 def test_encoder_ends_with_a_norm(student, rng):
-    """Where norms neither scale nor shift, a token has mean 0 and variance 1, as in a fresh layer."""
+    """Where norms neither scale nor shift, as in a fresh layer, a token has mean 0, variance 1."""
     _, T, S, H, D = draw_sizes(rng)
     C = H * D
     theirs, ours = draw_encoder(rng, student, C, H, 3 * S)
