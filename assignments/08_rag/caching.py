@@ -15,6 +15,9 @@ class SemanticCache:
     embed(texts) returns a row of length 1 for each text. An entry is served while less than ttl
     seconds have passed since it was put in, by clock(), which returns the time in seconds.
 
+    Shapes:
+        embed: texts → (len(texts), C)
+
     Example:
         >>> cache = SemanticCache(lambda texts: np.ones((len(texts), 1)), 0.9, 60.0, lambda: 0.0)
         >>> cache.put("ada", "What is BPE?", "Byte pair encoding.")

@@ -91,6 +91,9 @@ class HashEmbedder:
     The hash h of a word is zlib.crc32 of its UTF-8 bytes, the same in every process. The column is
     h % dims; 1 is added when h < 2**31, and -1 otherwise. Rows are brought to length 1 at the end.
 
+    Shapes:
+        embed: texts → (len(texts), dims)
+
     Example:
         >>> HashEmbedder(4).embed(["cat", "the cat", ""]).round(2).tolist()
         [[-1.0, 0.0, 0.0, 0.0], [-0.71, 0.0, 0.71, 0.0], [0.0, 0.0, 0.0, 0.0]]
@@ -114,6 +117,9 @@ class LsaEmbedder:
     The directions are the right singular vectors of the corpus's TF-IDF matrix with the largest
     singular values, at most `dims` of them; nothing is centred. A singular value of 1e-10 times the
     largest or less counts as 0, and its direction as none. The sign of a direction is free.
+
+    Shapes:
+        embed: texts → (len(texts), dims)
 
     Example:
         >>> lsa = LsaEmbedder(2)
