@@ -269,10 +269,10 @@ def schedule(requests: list[tuple[int, int, int]], budget: int) -> list[list[tup
     steps: list[list[tuple[int, int]]] = []
     while any(unread) or any(unsaid):
         here = [r for r in order if requests[r][0] <= len(steps)]
-        step = [(r, 1) for r in here if not unread[r] and unsaid[r]][:budget]  # subtle: at most
+        step = [(r, 1) for r in here if not unread[r] and unsaid[r]]  # never more than the budget
         for r, _ in step:
             unsaid[r] -= 1
-        left = budget - len(step)
+        left = budget - len(step)  # subtle: who speaks takes from it as well
         for r in here:
             tokens = min(unread[r], left)  # subtle: a prompt may be read in pieces
             if tokens > 0:

@@ -485,6 +485,16 @@ def test_product_loads_each_tile_as_often_as_needed(student, rng):
 
 
 @part("tiled_matmul")
+def test_product_of_one_tile(student, rng):
+    """Where the result is a single tile, each number of A and of B is loaded once."""
+    A, B = rng.standard_normal((3, 7)), rng.standard_normal((7, 2))
+    memory = SlowMemory(3, A=A, B=B)
+    close(multiplied(student, memory), A @ B)
+    said = f"{memory.words} words were loaded for 3 × 7 times 7 × 2 in tiles of 3."
+    ensure(memory.words == 35, said, expected="35 words")
+
+
+@part("tiled_matmul")
 def test_product_of_matrices_with_other_names(student, rng):
     """The matrices are those whose names are given, also a matrix times itself."""
     A, B = rng.standard_normal((5, 5)), rng.standard_normal((5, 5))
