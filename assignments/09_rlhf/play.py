@@ -198,19 +198,20 @@ def draw(path: Path, report: Any, texts: list[torch.Tensor]) -> None:
         first.axvline(report["turn"], color=GREY, linestyle=":", linewidth=2)
         first.annotate(
             "from here on it is gamed",
-            (report["turn"], 0.04),
-            (6, 0),
+            (report["turn"], 0.6),
+            (24, 0),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
             color=INK,
         )
     first.set(xlabel="updates", xlim=(0, UPDATES - 1))
     first.set_title("what is rewarded, and what is wanted", color=INK, fontsize=13)
-    thanks = np.array([[float(((t[:, 1:] == THANKS).sum(1) == k).double().mean()) for k in range(4)] for t in texts])  # fmt: skip
+    counts = [(text[:, 1:] == THANKS).sum(1).clamp(max=3) for text in texts]
+    thanks = np.array([[float((c == k).double().mean()) for k in range(4)] for c in counts])
     shades = ["#dfe5ea", GREEN, "#f0b27a", ORANGE]
-    names = ["no thanks", "one", "two", "three"]
+    names = ["no thanks", "one", "two", "more"]
     second.stackplot(range(len(texts)), 100 * thanks.T, colors=shades, labels=names)
     second.set(xlabel="updates", xlim=(0, UPDATES - 1), ylim=(0, 100))
     second.set_title("answers with so many thanks, %", color=INK, fontsize=13)
-    second.legend(loc="lower right", fontsize=11)
+    second.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, frameon=False)
     figure.savefig(path, dpi=110, facecolor="white")
