@@ -1,4 +1,4 @@
-"""Commands for a student: check, hint, solution, status, play, lab."""
+"""Commands for a student: check, hint, solution, status, play, ask, lab."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PANEL = "For students"
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (check, hint, solution, status, play, lab):
+    for command in (check, hint, solution, status, play, ask, lab):
         app.command(rich_help_panel=PANEL)(command)
 
 
@@ -108,6 +108,28 @@ def play(
     from autograder.cli.playing import run_play
 
     run_play(assignment(name), options or [], use_solution, out, console())
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="A question, in quotes.", show_default=False)],
+    use_solution: Annotated[
+        bool, typer.Option("--solution", help="Ask the reference instead of your own code.")
+    ] = False,
+    corpus: Annotated[
+        str, typer.Option(help="What is searched: lectures, python, or a folder of notes.")
+    ] = "lectures",
+    endpoint: Annotated[
+        str, typer.Option(help="An OpenAI-compatible address; without one, sentences are quoted.")
+    ] = "",
+) -> None:
+    """Ask the course itself, by the search that you built in assignment 08.
+
+    Example: course ask "why divide by the root of d_k?"
+    """
+    from autograder.cli.ask import run_ask
+    from autograder.course import find_root
+
+    run_ask(find_root(), question, use_solution, corpus, endpoint, console())
 
 
 def lab(
