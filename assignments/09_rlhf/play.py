@@ -198,7 +198,7 @@ def draw(path: Path, report: Any, texts: list[torch.Tensor]) -> None:
         first.axvline(report["turn"], color=GREY, linestyle=":", linewidth=2)
         first.annotate(
             "from here on it is gamed",
-            (report["turn"], 0.6),
+            (report["turn"], 0.7),
             (24, 0),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
