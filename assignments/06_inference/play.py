@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -146,7 +147,7 @@ def loads(student: Any, out: Path, options: Mapping[str, str]) -> None:
         print(f"   tile {tile:2}: {words:7,} words, {'right' if right else 'WRONG'}")
         for row, name in enumerate("AB"):
             axes = grid[row, column]
-            axes.imshow(memory.counts[name], cmap="Blues", vmin=0, vmax=44)
+            axes.imshow(memory.counts[name], cmap="Blues", norm=LogNorm(1, 60))
             axes.set_xticks(np.arange(-0.5, 40, tile), [])
             axes.set_yticks(np.arange(-0.5, 40, tile), [])
             if tile > 1:
@@ -189,7 +190,7 @@ def online(student: Any, out: Path, options: Mapping[str, str]) -> None:
     right.scatter(*found.T, c=range(60), cmap="viridis", s=26)
     right.plot(*found[-1], "*", color=ORANGE, markersize=22)
     right.set(aspect="equal", xticks=[], yticks=[])
-    plain(right, "values (pale, by weight), and the sum on its way to the star")
+    plain(right, "the weighted sum on its way to the star")
     figure.savefig(out / "one_pass.png", dpi=110, facecolor="white")
     print("   one_pass.png: how the sum moves whenever a larger score turns up")
 
@@ -199,7 +200,7 @@ def online(student: Any, out: Path, options: Mapping[str, str]) -> None:
 
 def server(student: Any, out: Path, options: Mapping[str, str]) -> None:
     """Draw a plan for some requests, and who owns which page of memory meanwhile."""
-    print("4. A server with a budget of 8 tokens a step, and 24 pages of 4 tokens")
+    print("4. A server with a budget of 8 tokens a step, and 16 pages of 4 tokens")
     rng = np.random.default_rng(5)
     requests = [
         (int(rng.integers(0, 14)), int(rng.integers(2, 18)), int(rng.integers(3, 16)))
@@ -229,7 +230,7 @@ def colour_of(request: int) -> Any:
 
 def draw_pages(student: Any, requests: list[Any], plan: list[Any], axes: Axes) -> None:
     """Carry the plan out on a paged cache: a column for each step, a row for each page."""
-    cache = student.PagedCache(24, 4)
+    cache = student.PagedCache(16, 4)
     sequences: dict[int, int] = {}
     waited, token = 0, torch.zeros(1, 1)
     for s, step in enumerate(plan):
@@ -249,8 +250,8 @@ def draw_pages(student: Any, requests: list[Any], plan: list[Any], axes: Axes) -
             if done:
                 cache.free(sequence)
                 del sequences[r]
-    print(f"   {cache.available} of 24 pages are free at the end; {waited} tokens found no page.")
+    print(f"   {cache.available} of 16 pages are free at the end; {waited} tokens found no page.")
     axes.set(
-        xlim=(-0.6, len(plan) - 0.4), ylim=(-0.6, 23.6), xlabel="step", ylabel="page of memory"
+        xlim=(-0.6, len(plan) - 0.4), ylim=(-0.6, 15.6), xlabel="step", ylabel="page of memory"
     )
     plain(axes, "who owns which page: pages of those who are done are used again")

@@ -17,7 +17,7 @@ def _with_room(old: torch.Tensor | None, new: torch.Tensor, T: int) -> torch.Ten
     room = 0 if old is None else old.shape[-2]
     if old is not None and room >= T:
         return old
-    larger = new.new_empty(*new.shape[:-2], max(T, 2 * room), new.shape[-1])  # (..., room, D)
+    larger = new.new_zeros(*new.shape[:-2], max(T, 2 * room), new.shape[-1])  # (..., room, D)
     if old is not None:
         larger[..., :room, :] = old
     return larger
