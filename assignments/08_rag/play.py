@@ -56,7 +56,7 @@ def draw(ranks: Mapping[str, list[int]], path: Path) -> None:
     for how, each in ranks.items():
         share = [np.mean(np.array(each) <= k) for k in depth]
         ax.plot(depth, share, "o-", color=COLOURS[how], lw=2, ms=4, label=how)
-    ax.set(xlabel="sections looked at", ylabel="questions answered", ylim=(0.5, 1.0), xticks=depth)
+    ax.set(xlabel="sections looked at", ylabel="questions answered", ylim=(0.5, 1.02), xticks=depth)
     ax.set_title("How deep lies the answer?", color=INK, loc="left")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, loc="lower right")
