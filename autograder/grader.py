@@ -76,6 +76,8 @@ class Grader:
             notes=submission.notes,
             flags=submission.flags + self.detours(submission),
             output=clean(runner.output_text(), 8192),
+            submitted=submission.submitted,
+            identities=submission.identities,
         )
 
     def order(self, files: Mapping[str, str]) -> dict[str, Any]:
@@ -314,5 +316,7 @@ def report_key(submission: Submission, assignment: Assignment, seed: int, rung: 
         rung,
         *submission.notes,
         *submission.flags,
+        submission.submitted,
+        *submission.identities,
     )
     return hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).hexdigest()

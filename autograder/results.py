@@ -131,6 +131,8 @@ class Report:
         notes: What was ignored, renamed or odd in what was handed in.
         flags: What an instructor should look at.
         output: The first of what the submission printed.
+        submitted: When it was handed in, ISO text in UTC; empty where no platform said.
+        identities: What a platform knows of the student: ``id:123``, ``email:...``.
     """
 
     assignment: str
@@ -144,6 +146,8 @@ class Report:
     notes: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     output: str = ""
+    submitted: str = ""
+    identities: tuple[str, ...] = ()
 
     @property
     def has_grader_error(self) -> bool:
@@ -203,8 +207,8 @@ def from_json(text: str) -> Report:
         raise ValueError(f"a report of schema {SCHEMA} was expected, found {found!r}")
     del data["schema"]
     data["parts"] = tuple(_part(part) for part in data["parts"])
-    for key in ("notes", "flags"):
-        data[key] = tuple(data[key])
+    for key in ("notes", "flags", "identities"):  # reports from before identities have none
+        data[key] = tuple(data.get(key, ()))
     return Report(**data)
 
 

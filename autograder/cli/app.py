@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from autograder import __version__
-from autograder.cli import author, instructor, student
+from autograder.cli import author, export, instructor, student
 
 app = typer.Typer(
     name="course",
@@ -35,4 +35,5 @@ def _main(
 
 student.register(app)
 instructor.register(app)
+export.register(app)
 author.register(app)

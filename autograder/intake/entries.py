@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from autograder.course import Assignment, CourseError
 from autograder.intake.kinds import in_cache
 from autograder.intake.names import Who, distinct, identify
+from autograder.intake.origin import METADATA, identities, read_metadata, submitted
 from autograder.intake.values import Entry, listed, shown
 
 _LISTS = (".csv", ".xlsx", ".json", ".toml")
@@ -28,15 +30,22 @@ def find_submissions(folder: Path, assignment: Assignment) -> list[Entry]:
     """
     if not folder.is_dir():
         raise CourseError(f"There is no folder {folder}. Name the one that holds the submissions.")
+    records = read_metadata(folder)
     groups: dict[str, list[tuple[Path, Who]]] = {}
     for path in sorted(folder.iterdir(), key=lambda each: each.name):
         who = identify(path.name, path.is_dir())
         listing = not who.platform and path.name.casefold().endswith(_LISTS) and path.is_file()
-        if not in_cache(path.name) and path.name != ".gitignore" and not listing:
+        if not in_cache(path.name) and path.name not in (".gitignore", METADATA) and not listing:
             groups.setdefault(who.key, []).append((path, who))
     names = distinct(list(groups))
     entries = [_entry(names[key], key, found, folder) for key, found in groups.items()]
-    return sorted(entries, key=lambda entry: entry.student)
+    known = []
+    for entry in entries:
+        first = entry.paths[0]
+        record = records.get(first.name, {})
+        when = submitted(first, assignment.id, record)
+        known.append(replace(entry, submitted=when, identities=identities(first, record)))
+    return sorted(known, key=lambda entry: entry.student)
 
 
 def single(path: Path) -> Entry:

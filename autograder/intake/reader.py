@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from autograder.course import Assignment, CourseError
@@ -30,6 +31,11 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
 
 def read_entry(entry: Entry, assignment: Assignment) -> Submission:
     """Read an entry of a class. Whatever it holds, this returns; nothing of it is run."""
+    read = _read(entry, assignment)
+    return replace(read, submitted=entry.submitted, identities=entry.identities)
+
+
+def _read(entry: Entry, assignment: Assignment) -> Submission:
     if entry.refused:
         return Submission(entry.student, notes=entry.notes, refused=entry.refused)
     tree = Tree(notes=list(entry.notes))

@@ -25,12 +25,16 @@ class Entry:
         paths: What belongs to the student: one path, or several of one upload.
         notes: How the name was made, if it is not the one on the disk.
         refused: Why it cannot be read, if it cannot.
+        submitted: When it was handed in, ISO text in UTC; empty where no platform said.
+        identities: What a platform knows of the student: ``id:123``, ``email:...``.
     """
 
     student: str
     paths: tuple[Path, ...]
     notes: tuple[str, ...] = ()
     refused: str = ""
+    submitted: str = ""
+    identities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Submission:
         syntax_errors: For files that cannot be parsed or read, ``"line 12: ..."`` or a reason.
         missing: For parts that no file defines, a sentence with the nearest name.
         untouched: Parts whose definitions are still the stub's.
+        submitted: When it was handed in, as the entry says.
+        identities: Whose it is, as the entry says.
     """
 
     student: str
@@ -56,6 +62,8 @@ class Submission:
     syntax_errors: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     untouched: frozenset[str] = frozenset()
+    submitted: str = ""
+    identities: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:

@@ -1,0 +1,212 @@
+"""Gradebooks: who a grade belongs to, what late work costs, and what the files hold."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from autograder.bridges.gradebook.late import read_rule, read_time
+from autograder.course import CourseError
+from autograder.intake import find_submissions, read_entry
+from autograder.results import Report, Status, from_json, to_json
+from tests.course_tree import Course
+from tests.intake_samples import GOOD, make_assignment, write
+from tests.report_samples import make_report, make_test
+
+CANVAS = (
+    "Student,ID,SIS User ID,SIS Login ID,Section,Vectors and neural networks (77),Other (78)\n"
+    "    Points Possible,,,,,4,10\n"
+    '"Agate, A",101,s101,agate,One,,\n'
+    '"=Beryl, B",102,s102,beryl,One,1,9\n'
+)
+MOODLE = (
+    'Identifier,"Full name","Email address",Status,Grade,"Maximum Grade","Grade can be changed",'
+    '"Last modified (submission)","Last modified (grade)","Feedback comments"\n'
+    "Participant 11,Agate A,agate@example.org,Submitted,,4.00,Yes,-,-,\n"
+    "Participant 12,Beryl B,beryl@example.org,Submitted,,4.00,Yes,-,-,\n"
+)
+
+
+def report(student: str, status: Status = Status.PASSED, **more: object) -> Report:
+    made = make_report({"softmax": [make_test(status=status, basic=True)]}, student)
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def graded(tree: Path) -> Path:
+    folder = tree / "graded"
+    folder.mkdir()
+    put(folder, report("agate", submitted="2026-03-03T00:59:59Z"))
+    put(folder, report("x_102", Status.WRONG, identities=("id:102", "email:beryl@example.org")))
+    (tree / "canvas.csv").write_text(CANVAS)
+    (tree / "moodle.csv").write_text(MOODLE)
+    return folder
+
+
+def put(folder: Path, made: Report) -> None:
+    (folder / f"{made.student}.json").write_text(to_json(made))
+
+
+def table(path: Path) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(path.read_text("utf-8"))))
+
+
+def test_canvas_gets_its_own_columns_back(course: Course, tree: Path, graded: Path) -> None:
+    done = course("export", "graded", "--to", "canvas", "--roster", "canvas.csv")
+    assert done.returncode == 0, done.stdout + done.stderr
+    title = "Vectors and neural networks (77)"
+    assert table(graded / "canvas.csv") == [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", title],
+        ["    Points Possible", "", "", "", "", "4"],
+        ["Agate, A", "101", "s101", "agate", "One", "4"],
+        ["'=Beryl, B", "102", "s102", "beryl", "One", "0"],
+    ]
+
+
+def test_canvas_refuses_a_title_that_it_would_make_anew(
+    course: Course, tree: Path, graded: Path
+) -> None:
+    done = course("export", "graded", "--to", "canvas", "--roster", "canvas.csv", "--title", "New")
+    assert done.returncode == 2
+    assert "has no assignment 'New'" in done.stderr
+    assert "Vectors and neural networks, Other" in done.stderr
+    wrong = course(
+        "export", "graded", "--to", "canvas", "--roster", "canvas.csv", "--title", "Other"
+    )
+    assert wrong.returncode == 2
+    assert "has 10 points" in wrong.stderr
+    assert not (graded / "canvas.csv").exists()
+
+
+def test_nothing_is_written_while_somebody_is_not_matched(
+    course: Course, tree: Path, graded: Path
+) -> None:
+    put(graded, report("agat"))
+    words = ("export", "graded", "--to", "moodle", "--roster", "moodle.csv", "--out", "out.csv")
+    done = course(*words)
+    assert done.returncode == 2
+    assert "report without a student: agat: nobody" in done.stderr
+    assert "report without a student: agate: nobody" in done.stderr  # Moodle knows no logins
+    assert "student without a report: Agate A" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tree / "out.csv").exists()
+    assert course(*words, "--allow-missing").returncode == 0
+    rows = table(tree / "out.csv")
+    assert [row[4] for row in rows] == ["Grade", "", "0"]
+    assert rows[1][7] == "-"
+
+
+def test_the_late_rule_lowers_a_score(course: Course, tree: Path, graded: Path) -> None:
+    rule = ("--due", "2026-03-01T23:59:59", "--late", "days: 10% a day, 3 at most")
+    words = ("export", "graded", "--to", "csv", "--roster", "canvas.csv", *rule)
+    done = course(*words)
+    assert done.returncode == 2
+    assert "Nothing says when x_102 handed in" in done.stderr
+    (tree / "times.csv").write_text("student,submitted\nx_102,2026-03-01T12:00:00Z\n")
+    done = course(*words, "--times", "times.csv")
+    assert done.returncode == 0, done.stderr
+    rows = table(graded / "csv.csv")
+    assert rows[1] == ["agate", "Agate, A", "3.2", "4", "2", "2026-03-03T00:59:59Z"]
+    assert rows[2][1:5] == ["'=Beryl, B", "0", "4", "0"]
+
+
+def test_junit_holds_points_and_no_illegal_character(
+    course: Course, tree: Path, graded: Path
+) -> None:
+    put(graded, report("bad\x00\x1b\ufffename".replace("\x00", ""), identities=("login:agate",)))
+    (graded / "agate.json").unlink()
+    done = course("export", "graded", "--to", "junit", "--roster", "canvas.csv")
+    assert done.returncode == 0, done.stderr
+    root = ElementTree.fromstring((graded / "junit.xml").read_text("utf-8"))
+    suites = root.findall("testsuite")
+    assert [suite.get("name") for suite in suites] == ["badname", "x_102"]
+    points = {p.get("name"): p.get("value") for p in suites[1].findall("testcase/properties/*")}
+    assert points == {"score": "0", "points": "4"}
+    assert suites[1].find("testcase/failure") is not None
+
+
+def test_a_fault_of_the_grader_stops_the_export(course: Course, tree: Path, graded: Path) -> None:
+    put(graded, report("agate", Status.GRADER_ERROR))
+    done = course("export", "graded", "--to", "csv", "--roster", "canvas.csv")
+    assert done.returncode == 3
+    assert "agate" in done.stderr
+    assert not (graded / "csv.csv").exists()
+
+
+def test_two_reports_of_one_student_stop_the_export(
+    course: Course, tree: Path, graded: Path
+) -> None:
+    put(graded, report("s101"))
+    words = ("export", "graded", "--to", "csv", "--roster", "canvas.csv", "--allow-missing")
+    done = course(*words)
+    assert done.returncode == 2
+    assert "both belong to Agate, A" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("submitted", "left"),
+    [
+        ("2026-03-01T23:59:59Z", 80.0),
+        ("2026-03-02T00:00:00Z", 72.0),
+        ("2026-03-02T00:59:59+01:00", 80.0),
+        ("2026-03-03T00:59:59Z", 64.0),
+        ("2026-03-04T23:59:59Z", 56.0),
+        ("2026-03-05T00:00:00Z", 0.0),
+    ],
+)
+def test_every_day_begun_costs_a_share(submitted: str, left: float) -> None:
+    rule = read_rule("2026-03-01T23:59:59Z", "days: 10% a day, 3 at most")
+    assert rule is not None
+    assert rule.apply(80, read_time(submitted, "here")) == left
+
+
+@pytest.mark.parametrize("late", ["", "10%", "days: 200% a day", "hours: 1% a day"])
+def test_a_late_rule_that_cannot_be_read_is_refused(late: str) -> None:
+    with pytest.raises(CourseError, match="--late"):
+        read_rule("2026-03-01", late)
+
+
+def test_a_report_from_before_identities_is_read() -> None:
+    import json
+
+    old = json.loads(to_json(report("agate")))
+    del old["identities"], old["submitted"]
+    assert from_json(json.dumps(old)) == report("agate")
+
+
+def test_platforms_say_who_and_when(tmp_path: Path) -> None:
+    assignment = make_assignment(tmp_path)
+    inbox = tmp_path / "inbox"
+    write(
+        inbox,
+        {
+            "beryl_LATE_12_901_vectors.py": GOOD["vectors.py"],
+            "Agate A_77_assignsubmission_file_/vectors.py": GOOD["vectors.py"],
+            "submission_5/vectors.py": GOOD["vectors.py"],
+            "submission_metadata.yml": (
+                "submission_5:\n  :submitters:\n  - :name: Citrine\n    :sid: '300'\n"
+                "    :email: citrine@example.org\n  :created_at: 2026-03-01 22:15:00.123456 Z\n"
+            ),
+            f"dolomite/{assignment.id}/vectors.py": GOOD["vectors.py"],
+            f"dolomite/{assignment.id}/timestamp.txt": "2026-03-01 14:15:00.5 America/Los_Angeles",
+        },
+    )
+    entries = find_submissions(inbox, assignment)
+    found = {entry.student: read_entry(entry, assignment) for entry in entries}
+    assert {name: (each.identities, each.submitted) for name, each in found.items()} == {
+        "Agate_A_77": (("id:77",), ""),
+        "beryl_12": (("id:12",), ""),
+        "dolomite": ((), "2026-03-01T22:15:00Z"),
+        "submission_5": (("id:300", "email:citrine@example.org"), "2026-03-01T22:15:00Z"),
+    }
+
+
+def test_broken_metadata_is_said(tmp_path: Path) -> None:
+    write(tmp_path / "inbox", {"submission_metadata.yml": "a: [", "agate.py": "x = 1"})
+    with pytest.raises(CourseError, match="not what Gradescope writes"):
+        find_submissions(tmp_path / "inbox", make_assignment(tmp_path))
