@@ -36,7 +36,9 @@ def write_proofs(verification: Verification, assignment: Assignment, root: Path)
 
 
 def stale_proofs(verification: Verification, assignment: Assignment, root: Path) -> list[str]:
-    """The files that no longer say what was proved, by name."""
+    """The files that no longer say what was proved, by name; none where nothing was written yet."""
+    if not matrix_path(assignment).is_file():
+        return []
     found = []
     if _read(matrix_path(assignment)) != matrix_markdown(verification):
         found.append(matrix_path(assignment).name)
