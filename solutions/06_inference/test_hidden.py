@@ -1147,7 +1147,7 @@ def test_paged_unknown_sequences(student, rng):
 
 
 @part("PagedCache")
-def test_paged_table_is_a_copy(student, rng):
+def test_paged_pages_of_one_token(student, rng):
     """Pages are (S, H, D) and (S, H, D_v) of the tokens' dtype, and a page may hold one token."""
     cache = PlainCache(student, rng, 4, 1, 3, 2, 5)
     cache.start()
