@@ -308,6 +308,7 @@ def test_mean_ignores_garbage(student, rng):
 
 def draw_lora(rng, student, bias=True):
     """Return a LoRALinear of the student's with drawn weights, and these."""
+    student.library("torch.manual_seed")(7)  # what is drawn at random is the same each time
     n_in, n_out, rank = sizes(rng, 3)
     linear = student.library("torch.nn.Linear")(n_in, n_out, bias=bias)
     linear.double()
@@ -944,6 +945,7 @@ def test_grpo_loss_frozen(student, rng):
 
 def draw_policy(rng, student, reference, V=5, C=4, scale=1.0):
     """Return a policy on both sides with the same drawn weights."""
+    student.library("torch.manual_seed")(7)  # what is drawn at random is the same each time
     ours = reference.Policy(V, C).double()
     weights = {name: normal(rng, *w.shape) * scale for name, w in ours.state_dict().items()}
     ours.load_state_dict(weights)
