@@ -1,4 +1,4 @@
-"""Play: your GPT reads the documentation of Python for a minute, and noise turns into words.
+"""Play: your GPT reads the documentation of Python, and noise turns into words.
 
 The model, its batches, its training and its sampling are your own functions. The corpus comes out
 of the Python that runs this, so nothing is downloaded; the tokenizer is a stand-in of this file.
@@ -330,9 +330,9 @@ def draw_training(
     for i, (step, bits, sample) in enumerate(samples):
         y = 0.97 - i * 0.96 / len(samples)
         right.text(0, y, f"step {step:,} · {bits:.2f} bits per byte", color=ORANGE, weight="bold")
-        shown = textwrap.fill(printable(" ".join(sample.split())), 76, max_lines=4)
+        shown = textwrap.fill(printable(" ".join(sample.split())), 70, max_lines=4)
         shown = shown.replace("$", r"\$")
-        right.text(0, y - 0.035, shown, color=INK, va="top", family="monospace", fontsize=9.5)
+        right.text(0, y - 0.035, shown, color=INK, va="top", family="monospace", fontsize=10.5)
     figure.savefig(path, dpi=130, facecolor="white")
 
 
