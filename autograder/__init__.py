@@ -11,15 +11,11 @@ from typing import Any
 __version__ = "0.1.0"
 
 
-def check(part: str | None = None) -> Any:
-    """Run public tests from a notebook's cell, as in ``check("layer")``.
+def __getattr__(name: str) -> Any:
+    """Give a notebook its ``check``: ``from autograder import check``, then ``check("layer")``."""
+    if name != "check":
+        raise AttributeError(name)
+    from autograder.notebook import check_cell, use_cells
 
-    Args:
-        part: A part's name, or None for all parts of the notebook's assignment.
-
-    Returns:
-        A table that Jupyter draws; its ``score`` is the points of the part.
-    """
-    from autograder.notebook import check_cell
-
-    return check_cell(part)
+    use_cells()
+    return check_cell

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from autograder.course import Assignment, CourseError, find, find_root
@@ -14,7 +15,7 @@ from autograder.plugin import Tester, run_session
 from autograder.reports.console import render_check
 from autograder.reports.notebook import html_check
 from autograder.results import Report
-from autograder.student.local import Sources
+from autograder.student.local import Sources, is_cell
 
 
 class CheckResult:
@@ -55,7 +56,7 @@ class CellSources(Sources):
 
     def is_file(self, name: str) -> bool:
         """Whether a traceback's file name is one of the cells."""
-        return "ipykernel" in name or name.startswith("<ipython-input")
+        return is_cell(name)
 
 
 def _texts(namespace: dict[str, Any]) -> str:
@@ -69,7 +70,28 @@ def _texts(namespace: dict[str, Any]) -> str:
     return "\n\n".join(texts)
 
 
-def check_cell(part: str | None) -> CheckResult:
+class CellModule(ModuleType):
+    """Stands for a course file in a notebook: ``from basic import merge`` finds the cells' own."""
+
+    def __getattr__(self, name: str) -> Any:
+        namespace = vars(sys.modules["__main__"])
+        if name.startswith("__") or name not in namespace:
+            raise AttributeError(f"no cell has defined {name} yet")
+        return namespace[name]
+
+
+def use_cells() -> None:
+    """In an assignment's folder, let its files be imported from the notebook's cells."""
+    try:
+        files = _current_assignment().files
+    except CourseError:
+        return  # check() will say so
+    for file in files:
+        name = file.removesuffix(".py")
+        sys.modules.setdefault(name, CellModule(name))
+
+
+def check_cell(part: str | None = None) -> CheckResult:
     """Run the public tests of one part, or of all, on what the notebook has defined.
 
     Raises:

@@ -61,10 +61,13 @@ def scores(notebook: nbformat.NotebookNode) -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", IDS)
 def test_the_notebook_runs_with_the_reference(name: str, tmp_path: Path) -> None:
+    """What the checks say counts once every cell has run, for parts may use later ones."""
     folder = copy_of(name, tmp_path)
     assignment = find(name, ROOT)
     empty = notebooks.read((folder / "notebook.ipynb").read_text())
     filled = notebooks.fill(empty, reference_texts(assignment))
+    checks = [c for c in filled["cells"] if c["metadata"].get("course", {}).get("role") == "check"]
+    filled["cells"] += [{**cell, "id": f"again-{i}"} for i, cell in enumerate(checks)]
     done = scores(execute(nbformat.from_dict(filled), folder))
     assert set(done) == {part.name for part in assignment.parts}
     for part, text in done.items():

@@ -236,13 +236,20 @@ def _open(value: Any) -> Any:
 
 
 def raised_by_submission(error: BaseException) -> bool:
-    """Whether an exception passed through a module that was made from source texts here."""
+    """Whether an exception passed through a module made from source texts, or a notebook's cell."""
     traceback = error.__traceback__
     while traceback is not None:
         if isinstance(traceback.tb_frame.f_globals.get("__loader__"), _Finder):
             return True
+        if is_cell(traceback.tb_frame.f_code.co_filename):
+            return True
         traceback = traceback.tb_next
     return False
+
+
+def is_cell(name: str) -> bool:
+    """Whether the file name of a piece of code is that of a notebook's cell."""
+    return "ipykernel" in name or name.startswith("<ipython-input")
 
 
 def local_fault(error: BaseException, sources: Sources) -> StudentFault:

@@ -10,6 +10,14 @@ from __future__ import annotations
 import math
 
 
+### BEGIN SOLUTION
+def _as_value(number: Value | float) -> Value:
+    return number if isinstance(number, Value) else Value(number)
+
+
+### END SOLUTION
+
+
 class Value:
     """A number in a graph: `data` is the number, `grad` the slope of a result along it.
 
@@ -190,11 +198,3 @@ def topological_order(root: Value) -> list[Value]:
             stack.extend((parent, False) for parent in node.parents)
     return order
     ### END SOLUTION
-
-
-### BEGIN SOLUTION
-def _as_value(number: Value | float) -> Value:
-    return number if isinstance(number, Value) else Value(number)
-
-
-### END SOLUTION
