@@ -39,7 +39,8 @@ VERSION = "%d.%d" % tuple(sys.version_info[:2])
 PYTHON = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
 EXTRAS = {  # what commands need and others not
     "lab": {"lab"},
-    "test": {"dev", "peers", "postgres"},
+    "nbgrader": {"nbgrader"},
+    "test": {"dev", "nbgrader", "peers", "postgres"},
     "verify": {"dev", "peers"},
 }
 ALL_TESTS = ["-n", "auto", "--dist", "loadgroup"]  # on every core; with arguments, as asked

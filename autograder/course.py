@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+STAFF = "COURSE_STAFF"  # this environment variable names the course where nbgrader makes marks
+
 
 class CourseError(Exception):
     """Something a person gave was wrong; the message says what, where, and what to do next."""
@@ -187,7 +189,20 @@ def load(assignment_id: str, root: Path) -> Assignment:
     Raises:
         CourseError: The file is missing or a field of it is wrong; the message names the field.
     """
-    path = root / "assignments" / assignment_id / "assignment.toml"
+    return _read(root / "assignments" / assignment_id, root)
+
+
+def load_alone(folder: Path) -> Assignment:
+    """Load an assignment whose folder lies by itself, as nbgrader hands it out.
+
+    Raises:
+        CourseError: Its ``assignment.toml`` is missing or a field of it is wrong.
+    """
+    return _read(folder, folder.parent)
+
+
+def _read(folder: Path, root: Path) -> Assignment:
+    path = folder / "assignment.toml"
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -195,7 +210,7 @@ def load(assignment_id: str, root: Path) -> Assignment:
     except tomllib.TOMLDecodeError as error:
         raise CourseError(f"{path} is not valid TOML: {error}.") from None
     try:
-        return _assignment(assignment_id, data, root)
+        return _assignment(folder, data, root)
     except (KeyError, TypeError, ValueError) as error:
         raise CourseError(f"{path}: {_field_error(error)}") from None
 
@@ -206,7 +221,7 @@ def _field_error(error: Exception) -> str:
     return f"{error}."
 
 
-def _assignment(assignment_id: str, data: Mapping[str, Any], root: Path) -> Assignment:
+def _assignment(folder: Path, data: Mapping[str, Any], root: Path) -> Assignment:
     files = tuple(data["files"])
     parts = tuple(_part(entry, files) for entry in data["part"])
     names = [part.name for part in parts]
@@ -220,14 +235,14 @@ def _assignment(assignment_id: str, data: Mapping[str, Any], root: Path) -> Assi
     if policy not in ("title", "message", "full"):
         raise ValueError("policy is one of title, message, full")
     return Assignment(
-        id=assignment_id,
+        id=folder.name,
         title=data["title"],
         seed=int(data["seed"]),
         files=files,
         parts=parts,
-        folder=root / "assignments" / assignment_id,
-        solutions=root / "solutions" / assignment_id,
-        lecture=root / "lectures" / f"{assignment_id}.md",
+        folder=folder,
+        solutions=root / "solutions" / folder.name,
+        lecture=root / "lectures" / f"{folder.name}.md",
         libraries=tuple(data.get("libraries", ["numpy"])),
         policy=policy,
         limits=Limits(**data.get("limits", {})),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from autograder.course import Assignment, CourseError, find, find_root
+from autograder.course import STAFF, Assignment, CourseError, find, find_root, load_alone
 from autograder.local_check import LocalCheck
 from autograder.plugin import Tester, run_session
 from autograder.reports.console import render_check
@@ -21,20 +22,21 @@ from autograder.student.local import Sources, is_cell
 class CheckResult:
     """What a check found; Jupyter draws it as a table, a terminal prints it."""
 
-    def __init__(self, report: Report, assignment: Assignment) -> None:
+    def __init__(self, report: Report, assignment: Assignment, hidden_ran: bool = False) -> None:
         self.report = report
         self.assignment = assignment
+        self.hidden_ran = hidden_ran
         self.score = report.score
 
     def _repr_html_(self) -> str:
-        return html_check(self.report, self.assignment, hidden_ran=False)
+        return html_check(self.report, self.assignment, self.hidden_ran)
 
     def __repr__(self) -> str:
         from rich.console import Console
 
         console = Console(width=100, no_color=True)
         with console.capture() as capture:
-            console.print(render_check(self.report, self.assignment, hidden_ran=False))
+            console.print(render_check(self.report, self.assignment, self.hidden_ran))
         return capture.get()
 
 
@@ -91,8 +93,12 @@ def use_cells() -> None:
         sys.modules.setdefault(name, CellModule(name))
 
 
-def check_cell(part: str | None = None) -> CheckResult:
+def check_cell(part: str | None = None, *, hidden: bool = False) -> CheckResult:
     """Run the public tests of one part, or of all, on what the notebook has defined.
+
+    Args:
+        part: Which part; all of them by default.
+        hidden: Whether to run the hidden tests too, where this copy of the course has them.
 
     Raises:
         CourseError: The notebook lies in no assignment's folder, or there is no such part.
@@ -104,11 +110,18 @@ def check_cell(part: str | None = None) -> CheckResult:
     def body(tester: Tester) -> Report:
         return LocalCheck(tester).run(parts, CellSources(namespace))
 
-    return CheckResult(run_session(assignment, body, hidden=False), assignment)
+    # nbgrader gives a cell that writes to standard error no marks, be it a warning.
+    with contextlib.redirect_stderr(sys.stdout) if hidden else contextlib.nullcontext():
+        report = run_session(assignment, body, hidden=hidden)
+    return CheckResult(report, assignment, hidden and assignment.has_solutions)
 
 
 def _current_assignment() -> Assignment:
     folder = Path.cwd()
+    if staff := os.environ.get(STAFF):  # nbgrader runs this notebook where marks are made
+        return find(folder.name, Path(staff))
+    if folder.parent.name != "assignments" and (folder / "assignment.toml").is_file():
+        return load_alone(folder)
     root = find_root(folder)
     if folder.parent.name != "assignments":
         raise CourseError(

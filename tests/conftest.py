@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 # Files whose tests share something expensive: one worker of `pytest -n` runs all of them.
-TOGETHER = {"test_launcher", "test_report_browser", "test_walls", "test_zoo"}
+TOGETHER = {"test_launcher", "test_nbgrader", "test_report_browser", "test_walls", "test_zoo"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "autograder"
 # A room imports only rooms that stand before it.
 ROOMS = (
     "course results wire faults show files inside intake sandbox student testing plugin mistakes "
-    "forbidden diagnosis grader local_check warm batch reports bridges memory notebook author "
+    "forbidden diagnosis grader local_check warm batch reports memory notebook author bridges "
     "demo_class cli"
 ).split()
 MODULES = sorted(PACKAGE.rglob("*.py"))

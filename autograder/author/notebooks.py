@@ -35,10 +35,10 @@ def build(assignment: Assignment, files: Mapping[str, str]) -> Notebook:
         assignment: Whose title, parts and points stand in the markdown cells.
         files: The text of each file in order, as students get it.
     """
-    cells = [_markdown("title", "", _title(assignment))]
-    cells.append(_code("setup", "", "from autograder import check", {}))
+    cells = [markdown_cell("title", "", _title(assignment))]
+    cells.append(code_cell("setup", "", "from autograder import check", {}))
     for file, text in files.items():
-        cells.append(_markdown("heading", file, f"## {file}"))
+        cells.append(markdown_cell("heading", file, f"## {file}"))
         cells += _file_cells(assignment, file, text)
     metadata = {**copy.deepcopy(_METADATA), "course": {"assignment": assignment.id}}
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
@@ -109,13 +109,13 @@ def _file_cells(assignment: Assignment, file: str, text: str) -> Iterator[Cell]:
         for part in held[index]:
             if part.name not in seen:
                 seen.add(part.name)
-                yield _markdown("part", part.name, _introduction(part, text))
+                yield markdown_cell("part", part.name, _introduction(part, text))
         name = f"{file}:{','.join(segments.names(piece)) or index}"
-        yield _code("code", name, piece, {"file": file})
+        yield code_cell("code", name, piece, {"file": file})
         for part in held[index]:
             if not any(part in later for later in held[index + 1 :]):
                 extra = {"part": part.name, "points": part.points}
-                yield _code("check", part.name, f'check("{part.name}")', extra)
+                yield code_cell("check", part.name, f'check("{part.name}")', extra)
 
 
 def _parts_in(assignment: Assignment, file: str, piece: str) -> list[Part]:
@@ -171,7 +171,8 @@ def _role(cell: Cell) -> str:
     return str(cell.get("metadata", {}).get("course", {}).get("role", ""))
 
 
-def _markdown(role: str, name: str, source: str) -> Cell:
+def markdown_cell(role: str, name: str, source: str) -> Cell:
+    """Return a markdown cell; its id follows from role and name."""
     metadata = {"course": {"role": role}}
     return {
         "cell_type": "markdown",
@@ -181,7 +182,8 @@ def _markdown(role: str, name: str, source: str) -> Cell:
     }
 
 
-def _code(role: str, name: str, source: str, extra: Mapping[str, object]) -> Cell:
+def code_cell(role: str, name: str, source: str, extra: Mapping[str, object]) -> Cell:
+    """Return a code cell; its id follows from role and name, its metadata holds the rest."""
     return {
         "cell_type": "code",
         "execution_count": None,

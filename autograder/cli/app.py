@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from autograder import __version__
-from autograder.cli import author, export, instructor, student
+from autograder.cli import author, export, instructor, nbgrader, student
 
 app = typer.Typer(
     name="course",
@@ -36,4 +36,5 @@ def _main(
 student.register(app)
 instructor.register(app)
 export.register(app)
+nbgrader.register(app)
 author.register(app)

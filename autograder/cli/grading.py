@@ -45,6 +45,7 @@ class Request:
     seed: int | None = None
     rung: str = ""
     allow_weak: bool = False
+    release_name: str = ""
 
 
 def grade_class(assignment: Assignment, request: Request, screen: Console) -> int:
@@ -53,9 +54,30 @@ def grade_class(assignment: Assignment, request: Request, screen: Console) -> in
     Raises:
         CourseError: The request cannot be carried out; the message says what to do.
     """
+    require_solutions(assignment)
+    entries = find_entries(assignment, request)
+    reports = grade_entries(assignment, entries, request, screen)
+    return publish(assignment, reports, request.out, screen)
+
+
+def require_solutions(assignment: Assignment) -> None:
+    """Refuse where the hidden tests are not at hand.
+
+    Raises:
+        CourseError: They are not.
+    """
     if not assignment.has_solutions:
         raise CourseError("Grading needs solutions/, which this copy of the course lacks.")
-    entries = find_entries(assignment, request)
+
+
+def grade_entries(
+    assignment: Assignment, entries: Sequence[Entry], request: Request, screen: Console
+) -> list[Report]:
+    """Grade the entries of a class; return all reports, which are on the disk by then.
+
+    Raises:
+        CourseError: The sandbox is too weak, and nobody said that it will do.
+    """
     rung = find_rung(assignment, request, screen)
     request.out.mkdir(parents=True, exist_ok=True)
     chosen = [e for e in entries if not request.students or e.student in request.students]
@@ -81,8 +103,7 @@ def grade_class(assignment: Assignment, request: Request, screen: Console) -> in
         )
         raise
     print_differences(done, screen)
-    reports = collect(done, entries, request)
-    return publish(assignment, reports, request.out, screen)
+    return collect(done, entries, request)
 
 
 def find_entries(assignment: Assignment, request: Request) -> list[Entry]:
@@ -96,7 +117,7 @@ def find_entries(assignment: Assignment, request: Request) -> list[Entry]:
             f"{request.submissions} is no folder. Give the folder that holds one entry per "
             "student: a folder, .py, .ipynb, .zip or .tar.gz."
         )
-    entries = find_submissions(request.submissions, assignment)
+    entries = find_submissions(request.submissions, assignment, request.release_name)
     if not entries:
         raise CourseError(f"{request.submissions} holds no submissions.")
     names = [entry.student for entry in entries]

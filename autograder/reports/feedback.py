@@ -32,7 +32,7 @@ def feedback_markdown(report: Report, assignment: Assignment) -> str:
         _overview(report),
     ]
     for part in report.parts:
-        blocks += _part(part, assignment.policy)
+        blocks += feedback_part(part, assignment.policy)
     if report.notes:
         blocks.append("## What was noticed in what you handed in")
         blocks.append("\n".join(f"- {prose(note)}" for note in report.notes))
@@ -71,7 +71,8 @@ def _overview(report: Report) -> str:
     return "\n".join(rows)
 
 
-def _part(part: PartResult, policy: str) -> list[str]:
+def feedback_part(part: PartResult, policy: str) -> list[str]:
+    """Return the blocks about one part; none where all its tests passed."""
     if part.status is Status.PASSED:
         return []
     pending = part.status is Status.GRADER_ERROR
