@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -112,10 +112,11 @@ def read_report(path: Path) -> Report | None:
 
 def grade_all(
     jobs: Sequence[Job], *, workers: int, executor: Executor | None = None
-) -> Iterator[Done]:
+) -> Generator[Done, None, None]:
     """Run jobs over processes (or any executor) and yield each as it is done.
 
-    A worker that is lost costs nothing but time: what it had not finished is tried again.
+    A worker that is lost costs nothing but time: what it had not finished is tried again. Close
+    the generator to drop what has not begun.
 
     Args:
         jobs: What to grade.

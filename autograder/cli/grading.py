@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +95,8 @@ def grade_entries(
     ]
     done: list[Done] = []
     try:
-        done.extend(run_with_progress(jobs, request.workers or cores(), screen))
+        with closing(run_with_progress(jobs, request.workers or cores(), screen)) as results:
+            done.extend(results)
     except KeyboardInterrupt:
         sys.stderr.write(
             f"\nInterrupted after {len(done)} of {len(jobs)}. What was finished is kept: the same "
@@ -148,12 +149,17 @@ def find_rung(assignment: Assignment, request: Request, screen: Console) -> str:
     return sandbox.rung
 
 
-def run_with_progress(jobs: Sequence[Job], workers: int, screen: Console) -> Iterator[Done]:
-    """Run the jobs, showing a bar, the time left and how many parts ended how."""
+def run_with_progress(
+    jobs: Sequence[Job], workers: int, screen: Console
+) -> Generator[Done, None, None]:
+    """Run the jobs, showing a bar, the time left and how many parts ended how.
+
+    Closed at once when ctrl-C comes between two of them, or the pool would go on with the rest.
+    """
     counts: Counter[str] = Counter()
-    with _progress(screen) as progress:
+    with _progress(screen) as progress, closing(grade_all(jobs, workers=workers)) as finished:
         task = progress.add_task("Grading", total=len(jobs), statuses="")
-        for done in grade_all(jobs, workers=workers):
+        for done in finished:
             counts.update(part.status.value for part in done.report.parts)
             common = ", ".join(f"{n} {status}" for status, n in counts.most_common(4))
             progress.update(task, advance=1, statuses=common)
