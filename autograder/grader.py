@@ -76,8 +76,10 @@ class Grader:
             notes=submission.notes,
             flags=submission.flags + self.detours(submission),
             output=clean(runner.output_text(), 8192),
-            submitted=submission.submitted,
-            identities=submission.identities,
+            submitted=submission.origin.submitted,
+            timing=submission.origin.timing,
+            identities=submission.origin.identities,
+            members=submission.origin.members,
         )
 
     def order(self, files: Mapping[str, str]) -> dict[str, Any]:
@@ -316,7 +318,8 @@ def report_key(submission: Submission, assignment: Assignment, seed: int, rung: 
         rung,
         *submission.notes,
         *submission.flags,
-        submission.submitted,
-        *submission.identities,
+        submission.origin.submitted,
+        *submission.origin.identities,
+        repr(submission.origin.members),
     )
     return hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).hexdigest()

@@ -131,8 +131,10 @@ class Report:
         notes: What was ignored, renamed or odd in what was handed in.
         flags: What an instructor should look at.
         output: The first of what the submission printed.
-        submitted: When it was handed in, ISO text in UTC; empty where no platform said.
-        identities: What a platform knows of the student: ``id:123``, ``email:...``.
+        submitted: When it was handed in, ISO text in UTC; empty where nothing said.
+        timing: What there is to say of that time: who claims it, or why there is none.
+        identities: What a platform knows of the student: ``canvas:123``, ``email:...``.
+        members: For work of several students, what is known of each.
     """
 
     assignment: str
@@ -147,7 +149,9 @@ class Report:
     flags: tuple[str, ...] = ()
     output: str = ""
     submitted: str = ""
+    timing: str = ""
     identities: tuple[str, ...] = ()
+    members: tuple[tuple[str, ...], ...] = ()
 
     @property
     def has_grader_error(self) -> bool:
@@ -209,6 +213,7 @@ def from_json(text: str) -> Report:
     data["parts"] = tuple(_part(part) for part in data["parts"])
     for key in ("notes", "flags", "identities"):  # reports from before identities have none
         data[key] = tuple(data.get(key, ()))
+    data["members"] = tuple(tuple(member) for member in data.get("members", ()))
     return Report(**data)
 
 

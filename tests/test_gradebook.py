@@ -12,10 +12,8 @@ import pytest
 
 from autograder.bridges.gradebook.late import read_rule, read_time
 from autograder.course import CourseError
-from autograder.intake import find_submissions, read_entry
 from autograder.results import Report, Status, from_json, to_json
 from tests.course_tree import Course
-from tests.intake_samples import GOOD, make_assignment, write
 from tests.report_samples import make_report, make_test
 
 CANVAS = (
@@ -42,7 +40,7 @@ def graded(tree: Path) -> Path:
     folder = tree / "graded"
     folder.mkdir()
     put(folder, report("agate", submitted="2026-03-03T00:59:59Z"))
-    put(folder, report("x_102", Status.WRONG, identities=("id:102", "email:beryl@example.org")))
+    put(folder, report("x_102", Status.WRONG, identities=("canvas:102", "email:beryl@example.org")))
     (tree / "canvas.csv").write_text(CANVAS)
     (tree / "moodle.csv").write_text(MOODLE)
     return folder
@@ -97,8 +95,12 @@ def test_nothing_is_written_while_somebody_is_not_matched(
     assert not (tree / "out.csv").exists()
     assert course(*words, "--allow-missing").returncode == 0
     rows = table(tree / "out.csv")
-    assert [row[4] for row in rows] == ["Grade", "", "0"]
-    assert rows[1][7] == "-"
+    # Moodle would take a comment that comes back for a new one, and needs no other column.
+    assert rows == [
+        ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)"],
+        ["Participant 11", "Agate A", "", "4.00", "-"],
+        ["Participant 12", "Beryl B", "0", "4.00", "-"],
+    ]
 
 
 def test_the_late_rule_lowers_a_score(course: Course, tree: Path, graded: Path) -> None:
@@ -106,12 +108,13 @@ def test_the_late_rule_lowers_a_score(course: Course, tree: Path, graded: Path) 
     words = ("export", "graded", "--to", "csv", "--roster", "canvas.csv", *rule)
     done = course(*words)
     assert done.returncode == 2
-    assert "Nothing says when x_102 handed in" in done.stderr
+    assert "Nothing says when 1 of them handed in:\n  x_102\n" in done.stderr
+    assert "agate" not in done.stderr
     (tree / "times.csv").write_text("student,submitted\nx_102,2026-03-01T12:00:00Z\n")
     done = course(*words, "--times", "times.csv")
     assert done.returncode == 0, done.stderr
     rows = table(graded / "csv.csv")
-    assert rows[1] == ["agate", "Agate, A", "3.2", "4", "2", "2026-03-03T00:59:59Z"]
+    assert rows[1] == ["agate", "Agate, A", "3.2", "4", "2", "2026-03-03T00:59:59Z", ""]
     assert rows[2][1:5] == ["'=Beryl, B", "0", "4", "0"]
 
 
@@ -175,38 +178,5 @@ def test_a_report_from_before_identities_is_read() -> None:
     import json
 
     old = json.loads(to_json(report("agate")))
-    del old["identities"], old["submitted"]
+    del old["identities"], old["submitted"], old["timing"], old["members"]
     assert from_json(json.dumps(old)) == report("agate")
-
-
-def test_platforms_say_who_and_when(tmp_path: Path) -> None:
-    assignment = make_assignment(tmp_path)
-    inbox = tmp_path / "inbox"
-    write(
-        inbox,
-        {
-            "beryl_LATE_12_901_vectors.py": GOOD["vectors.py"],
-            "Agate A_77_assignsubmission_file_/vectors.py": GOOD["vectors.py"],
-            "submission_5/vectors.py": GOOD["vectors.py"],
-            "submission_metadata.yml": (
-                "submission_5:\n  :submitters:\n  - :name: Citrine\n    :sid: '300'\n"
-                "    :email: citrine@example.org\n  :created_at: 2026-03-01 22:15:00.123456 Z\n"
-            ),
-            f"dolomite/{assignment.id}/vectors.py": GOOD["vectors.py"],
-            f"dolomite/{assignment.id}/timestamp.txt": "2026-03-01 14:15:00.5 America/Los_Angeles",
-        },
-    )
-    entries = find_submissions(inbox, assignment)
-    found = {entry.student: read_entry(entry, assignment) for entry in entries}
-    assert {name: (each.identities, each.submitted) for name, each in found.items()} == {
-        "Agate_A_77": (("id:77",), ""),
-        "beryl_12": (("id:12",), ""),
-        "dolomite": ((), "2026-03-01T22:15:00Z"),
-        "submission_5": (("id:300", "email:citrine@example.org"), "2026-03-01T22:15:00Z"),
-    }
-
-
-def test_broken_metadata_is_said(tmp_path: Path) -> None:
-    write(tmp_path / "inbox", {"submission_metadata.yml": "a: [", "agate.py": "x = 1"})
-    with pytest.raises(CourseError, match="not what Gradescope writes"):
-        find_submissions(tmp_path / "inbox", make_assignment(tmp_path))

@@ -138,7 +138,8 @@ def test_a_class_folder_gives_one_entry_a_student(inbox: Path, assignment: Assig
     assert [len(entry.paths) for entry in entries] == [1, 1, 2, 1, 1, 1]
     read = {entry.student: read_entry(entry, assignment) for entry in entries}
     assert read["doejane_12"].files == GOOD
-    assert read["doejane_12"].notes == ()
+    assert read["doejane_12"].notes == ("Canvas marked it late, and does not say when it came.",)
+    assert read["doejane_13"].notes == ()
     assert read["doejane_13"].files == {"vectors.py": GOOD["vectors.py"]}
     assert read["ann"].files == read["eve"].files == GOOD
     assert read["Bob_Roe_77"].notes == (

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import track
 
 from autograder.bridges.gradebook.late import LateRule, read_rule, read_time
-from autograder.bridges.gradebook.roster import Matches, match, read_roster
+from autograder.bridges.gradebook.roster import Matches, Roster, match, read_roster
+from autograder.bridges.gradebook.sheet import read_sheet
 from autograder.bridges.gradebook.tables import Grade, canvas, junit, moodle, plain
 from autograder.cli.common import console
 from autograder.course import CourseError, find, find_root
@@ -58,12 +61,13 @@ def export(
     """Write grades as Canvas, Moodle, a spreadsheet or JUnit reads them.
 
     Students are matched by id, then login, then e-mail; never by a likely name. Who is not matched
-    is listed, and nothing is written until that is settled. A student without work gets an empty
-    cell, never a zero.
+    is listed, and nothing is written until that is settled. A student without work keeps what
+    stands in the gradebook, never a zero. Work of a group goes to each of its members.
 
     The late rule 'days: 10% a day, 3 at most': every day begun costs 10% of the score, and after
     more than 3 days nothing is left. 80 points handed in 25 hours late: 2 days are begun, 2 x 10%
-    of 80 is 16, so 64 are left. 73 hours late: the 4th day is begun, so 0.
+    of 80 is 16, so 64 are left. 73 hours late: the 4th day is begun, so 0. A submission of which
+    nothing says when it came stops this: no time is guessed.
 
     Exit codes: 0 written, 2 something is to be settled first, 3 the grader itself had failed.
 
@@ -75,20 +79,51 @@ def export(
     people = read_roster(roster)
     matches = match(reports, people)
     settle(matches, allow_missing)
+    if rule:
+        require_times(matches.found.values())
     grades = {row: grade_of(report, rule) for row, report in matches.found.items()}
-    points = reports[0].points
-    if to is Format.CANVAS:
-        name = title or find(reports[0].assignment, find_root()).title
-        text = canvas(people, grades, name, points)
-    elif to is Format.MOODLE:
-        text = moodle(people, grades, points)
-    elif to is Format.CSV:
-        text = plain(people, grades)
-    else:
-        text = junit(grade for _, grade in sorted(grades.items()))
+    text = text_of(to, people, grades, title)
     path = out or graded / ("junit.xml" if to is Format.JUNIT else f"{to.value}.csv")
-    write_atomically(path, text)
+    write(path, text, [each for each in (roster, times) if each])
+    if people.sheet.note:
+        console().print(people.sheet.note, markup=False)
+    for remark, many in Counter(g.report.timing for g in grades.values() if rule).most_common():
+        if remark:
+            console().print(f"  {many} x {remark}", markup=False)
     console().print(f"{len(grades)} grades: {path}", markup=False)
+
+
+def text_of(to: Format, people: Roster, grades: Mapping[int, Grade], title: str) -> str:
+    """The text of the file.
+
+    Raises:
+        CourseError: Nobody has a grade, or the roster is not as the format needs it.
+    """
+    if not grades:
+        raise CourseError("No report belongs to a student of the roster, so nothing was written.")
+    report = next(iter(grades.values())).report
+    if to is Format.CANVAS:
+        name = title or find(report.assignment, find_root()).title
+        return canvas(people, grades, name, report.points)
+    if to is Format.MOODLE:
+        return moodle(people, grades, report.points)
+    return plain(people, grades) if to is Format.CSV else junit(people, grades)
+
+
+def write(path: Path, text: str, inputs: list[Path]) -> None:
+    """Write the file.
+
+    Raises:
+        CourseError: It cannot be written, or would replace what was read.
+    """
+    if any(path.resolve() == each.resolve() for each in inputs):
+        raise CourseError(f"{path} was read just now, and would be lost. Give another with --out.")
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        raise CourseError(
+            f"{path} cannot be written: {error.strerror or error}. Give another with --out."
+        ) from None
 
 
 def read_reports(folder: Path) -> list[Report]:
@@ -99,10 +134,11 @@ def read_reports(folder: Path) -> list[Report]:
         GraderFault: The grader failed on some of them.
     """
     reports = []
-    for path in sorted(folder.glob("*.json")):
+    paths = sorted(folder.glob("*.json"))
+    for path in track(paths, "Reading reports", console=console(), transient=True):
         try:
             reports.append(from_json(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             raise CourseError(f"{path} is no report. Move it away, or grade again.") from None
     if not reports:
         raise CourseError(f"{folder} holds no reports. Run `course grade` first.")
@@ -116,22 +152,33 @@ def read_reports(folder: Path) -> list[Report]:
 
 
 def with_times(reports: list[Report], path: Path) -> list[Report]:
-    """Add the times of a file to reports.
+    """Add the times of a file to reports; they count before what anybody else says.
 
     Raises:
-        CourseError: The file is not as it should be, or names somebody without a report.
+        CourseError: The file is not as it should be, or names somebody twice or without a report.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = {row["student"]: row["submitted"] or "" for row in csv.DictReader(file)}
-    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
-        raise CourseError(f"{path} must be CSV with the columns student,submitted.") from None
-    strangers = set(rows) - {report.student for report in reports}
-    if strangers:
-        raise CourseError(f"{path} names {', '.join(sorted(strangers))}: no such report.")
-    for text in rows.values():
-        read_time(text, str(path))
-    return [replace(each, submitted=rows.get(each.student, each.submitted)) for each in reports]
+    sheet = read_sheet(path, ("student", "submitted"), "list of times")
+    who, when = sheet.column(["student"]), sheet.column(["submitted"])
+    if who is None or when is None:
+        raise CourseError(
+            f"{path} must have the columns student,submitted, and has: "
+            f"{', '.join(sheet.header) or 'none'}."
+        )
+    names = {report.student for report in reports}
+    given: dict[str, str] = {}
+    for line, row in zip(sheet.lines, sheet.rows, strict=True):
+        where = f"{path}, line {line}"
+        student = row[who].strip()
+        if student not in names:
+            raise CourseError(f"{where} names {student!r}: there is no such report.")
+        if student in given:
+            raise CourseError(f"{where} names {student!r} again. Keep one time.")
+        read_time(row[when], where)
+        given[student] = row[when].strip()
+    return [
+        replace(each, submitted=given[each.student], timing="") if each.student in given else each
+        for each in reports
+    ]
 
 
 def settle(matches: Matches, allow_missing: bool) -> None:
@@ -151,18 +198,25 @@ def settle(matches: Matches, allow_missing: bool) -> None:
         console().print(line, markup=False)
 
 
-def grade_of(report: Report, rule: LateRule | None) -> Grade:
-    """The score that goes out.
+def require_times(reports: Iterable[Report]) -> None:
+    """List of whom nothing says when they handed in.
 
     Raises:
-        CourseError: There is a late rule, and nothing says when the work was handed in.
+        CourseError: There are some, so that a late rule cannot be applied.
     """
+    unknown = {each.student: each.timing for each in reports if not each.submitted}
+    if unknown:
+        lines = [f"  {name}{f': {says}' if says else ''}" for name, says in sorted(unknown.items())]
+        raise CourseError(
+            "\n".join([f"Nothing says when {len(unknown)} of them handed in:", *lines])
+            + "\nNo time is guessed, and nothing was written. Give the times with --times FILE "
+            "(columns student,submitted)."
+        )
+
+
+def grade_of(report: Report, rule: LateRule | None) -> Grade:
+    """The score that goes out."""
     if rule is None:
         return Grade(report, report.score)
-    if not report.submitted:
-        raise CourseError(
-            f"Nothing says when {report.student} handed in, so the late rule cannot be applied. "
-            "Give the times with --times FILE (student,submitted)."
-        )
     when = read_time(report.submitted, report.student)
     return Grade(report, rule.apply(report.score, when), rule.days(when))

@@ -41,8 +41,14 @@ def grade(
     allow_weak_sandbox: Annotated[
         bool, typer.Option("--allow-weak-sandbox", help="Accept the rung `process`.")
     ] = False,
+    assignment_name: Annotated[
+        str, typer.Option(help="In nbgrader's submitted/: its name there, if not as here.")
+    ] = "",
 ) -> None:
     """Grade a class in the sandbox.
+
+    The folder may be as Canvas, Moodle, Gradescope, nbgrader (submitted/) or `gh classroom clone`
+    made it; whose work it is and when it came are read from there.
 
     Writes OUT/STUDENT.json, OUT/feedback/STUDENT.md, OUT/scores.csv and OUT/report.html. A second
     run keeps what is unchanged and prints what changed. Ctrl-C loses at most the submissions in
@@ -55,8 +61,9 @@ def grade(
     """
     from autograder.cli.grading import Request, grade_class
 
+    chosen = tuple(student or ())
     request = Request(
-        submissions, out, workers, tuple(student or ()), seed, rung, allow_weak_sandbox
+        submissions, out, workers, chosen, seed, rung, allow_weak_sandbox, assignment_name
     )
     raise typer.Exit(grade_class(assignment(name), request, console()))
 

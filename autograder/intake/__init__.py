@@ -2,6 +2,6 @@
 
 from autograder.intake.entries import find_submissions
 from autograder.intake.reader import read_entry, read_submission
-from autograder.intake.values import Entry, Submission
+from autograder.intake.values import Entry, Origin, Submission
 
-__all__ = ["Entry", "Submission", "find_submissions", "read_entry", "read_submission"]
+__all__ = ["Entry", "Origin", "Submission", "find_submissions", "read_entry", "read_submission"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from autograder.intake.archives import read_archive
 from autograder.intake.kinds import Kind, in_cache, kind_of
@@ -72,11 +73,22 @@ def read_bytes(path: Path, most: int) -> bytes:
     Raises:
         Refused: It is a pipe or a device.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with open(os.open(path, flags), "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise Refused(f"{shown(path.name)} is a device or a pipe, not a file.")
+    with open_regular(path) as stream:
         return stream.read(most)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open an ordinary file, without waiting where it is none.
+
+    Raises:
+        Refused: It is a pipe or a device.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    handle = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise Refused(f"{shown(path.name)} is a device or a pipe, not a file.")
+    return open(handle, "rb")
 
 
 def _bytes(path: Path, tree: Tree) -> bytes:

@@ -18,7 +18,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-_CANVAS = re.compile(r"([^_]+?)(?:_LATE)?_(\d+)_(\d+)_(.+)", re.DOTALL)
+_CANVAS = re.compile(r"([^_]+?)(_LATE)?_(\d+)_(\d+)_(.+)", re.DOTALL)
 _MOODLE = re.compile(r"(.+?)_(\d+)_assignsubmission_(?:file|onlinetext)_?(.*)", re.DOTALL)
 _ENDING = re.compile(r"(\.tar\.gz|\.tar\.[a-z0-9]{1,4}|\.[A-Za-z][A-Za-z0-9]{0,5}|\.7z)\Z")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\..*)?", re.IGNORECASE)
@@ -33,20 +33,25 @@ class Who:
         key: The person, before the name is made safe; equal keys are the same person.
         file: The file's own name, without what the learning platform put before it.
         platform: Whether a learning platform made the name, so that several belong together.
+        identity: The id in such a name, as ``canvas:123`` or ``moodle:77``.
+        late: Whether Canvas marked it late.
     """
 
     key: str
     file: str
     platform: bool
+    identity: str = ""
+    late: bool = False
 
 
 def identify(name: str, is_folder: bool) -> Who:
     """Find the person and the file in the name of an entry."""
     name = unicodedata.normalize("NFC", name)
     if match := _MOODLE.fullmatch(name):
-        return Who(f"{match[1]}_{match[2]}", match[3] or name, True)
+        return Who(f"{match[1]}_{match[2]}", match[3] or name, True, f"moodle:{match[2]}")
     if match := _CANVAS.fullmatch(name):
-        return Who(f"{match[1]}_{match[2]}", match[4], True)
+        late = match[2] is not None
+        return Who(f"{match[1]}_{match[3]}", match[5], True, f"canvas:{match[3]}", late)
     stem = name if is_folder else _ENDING.sub("", name) or name
     return Who(stem, name, False)
 

@@ -1,14 +1,21 @@
 """What a platform says of an entry: whose it is, and when it was handed in.
 
-Stated rules: Canvas's and Moodle's names carry an id; Gradescope's ``submission_metadata.yml`` an
-id, an e-mail address and a time; nbgrader's ``timestamp.txt`` a time. The times of files are never
-read: unpacking and copying change them.
+Stated rules, and nothing beside them:
+
+- Canvas's and Moodle's names carry an id (``canvas:123``, ``moodle:77``). Canvas's ``_LATE_`` says
+  that it was late, and no time.
+- Gradescope's ``submission_metadata.yml`` carries an id and an e-mail address for each submitter,
+  and a time.
+- In nbgrader's ``submitted/`` the time stands in ``timestamp.txt``, which the student's side wrote.
+- A clone's time is that of its last commit, which its author set. In a folder ``SLUG-submissions``,
+  as ``gh classroom clone student-repos`` makes it, the clone ``SLUG-LOGIN`` is ``login:LOGIN``.
+
+The times of files are never read: unpacking and copying change them.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +24,18 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from autograder.course import CourseError
-from autograder.intake.names import identify
+from autograder.intake.clone import commit_time, is_clone
+from autograder.intake.commits import Unreadable
+from autograder.intake.folders import read_bytes
+from autograder.intake.names import Who
+from autograder.intake.values import Origin, Refused
 
 METADATA = "submission_metadata.yml"
-_PLATFORM_ID = re.compile(r"_(\d+)\Z")
+_STAMP = "timestamp.txt"
+_CLASSROOM = "-submissions"
+_LATE = "Canvas marked it late, and does not say when it came."
+_COMMITTED = "Its time is that of its last commit, which whoever commits can set."
+_STAMPED = "Its time is that of nbgrader's timestamp.txt, which the student's side wrote."
 
 
 def read_metadata(folder: Path) -> Mapping[str, Any]:
@@ -32,8 +47,10 @@ def read_metadata(folder: Path) -> Mapping[str, Any]:
     path = folder / METADATA
     if not path.is_file():
         return {}
+    # The list holds every test of every attempt: libyaml, where it is, is ten times as fast.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_bytes(), loader)
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         data = None
     if not isinstance(data, dict):
@@ -41,28 +58,58 @@ def read_metadata(folder: Path) -> Mapping[str, Any]:
     return {str(name): entry for name, entry in data.items() if isinstance(entry, dict)}
 
 
-def identities(path: Path, record: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what is known of the student: ``id:123``, ``email:...``; nothing is guessed."""
-    who = identify(path.name, path.is_dir())
-    found = []
-    if who.platform and (match := _PLATFORM_ID.search(who.key)):
-        found.append(f"id:{match[1]}")
-    for person in record.get(":submitters") or ():
+def origin_of(path: Path, found: Sequence[Who], record: Mapping[str, Any]) -> Origin:
+    """Return what is known of an entry.
+
+    Args:
+        path: Its folder, or its first file.
+        found: What the names of its files say.
+        record: Gradescope's record of it; empty where there is none.
+    """
+    people = _submitters(record)
+    named = tuple(dict.fromkeys(who.identity for who in found if who.identity))
+    if record:
+        made = record.get(":created_at")
+        everybody = tuple(each for person in people for each in person)
+        group = people if len(people) > 1 else ()
+        return Origin(_utc(made) if isinstance(made, datetime) else "", "", everybody, group)
+    if any(who.late for who in found):
+        return Origin("", _LATE, named)
+    if is_clone(path):
+        return _of_clone(path)
+    return Origin(identities=named)
+
+
+def of_nbgrader(folder: Path) -> Origin:
+    """Return what is known of one student's folder of an assignment in ``submitted/``."""
+    try:
+        text = read_bytes(folder / _STAMP, 200).decode("utf-8", "replace")
+    except (OSError, Refused):
+        return Origin(timing=f"It has no {_STAMP} that could be read.")
+    time = _timestamp(text)
+    return Origin(time, _STAMPED if time else f"What stands in its {_STAMP} is no time.")
+
+
+def _submitters(record: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    people = []
+    listed = record.get(":submitters")
+    for person in listed if isinstance(listed, list) else ():
         if isinstance(person, dict):
             pairs = (("id", person.get(":sid")), ("email", person.get(":email")))
-            found += [f"{kind}:{str(value).strip()}" for kind, value in pairs if value]
-    return tuple(found)
+            known = (f"{kind}:{str(value).strip()}" for kind, value in pairs if value)
+            people.append(tuple(known) or (f"name:{person.get(':name')}",))
+    return tuple(people)
 
 
-def submitted(path: Path, assignment: str, record: Mapping[str, Any]) -> str:
-    """Return when it was handed in, as ISO text in UTC; empty where nothing trustworthy says."""
-    made = record.get(":created_at")
-    if isinstance(made, datetime):
-        return _utc(made)
-    for place in (path / assignment / "timestamp.txt", path / "timestamp.txt"):
-        if place.is_file() and not place.is_symlink() and place.stat().st_size < 200:
-            return _timestamp(place.read_text(encoding="utf-8", errors="replace"))
-    return ""
+def _of_clone(path: Path) -> Origin:
+    slug = path.parent.resolve().name.removesuffix(_CLASSROOM)
+    login = path.name.removeprefix(f"{slug}-")
+    mapped = path.parent.resolve().name.endswith(_CLASSROOM) and login != path.name
+    known = (f"repository:{path.name}", *((f"login:{login}",) if mapped else ()))
+    try:
+        return Origin(_utc(commit_time(path)), _COMMITTED, known)
+    except Unreadable as error:
+        return Origin("", f"The time of its last commit cannot be read: {error}.", known)
 
 
 def _timestamp(text: str) -> str:
@@ -72,7 +119,7 @@ def _timestamp(text: str) -> str:
     try:
         time = datetime.fromisoformat(f"{day} {clock}")
         return _utc(time if time.tzinfo else time.replace(tzinfo=ZoneInfo(zone or "UTC")))
-    except (ValueError, OSError, LookupError):
+    except (ValueError, OverflowError, OSError, LookupError):
         return ""
 
 

@@ -32,7 +32,8 @@ def read_submission(path: Path, assignment: Assignment) -> Submission:
 def read_entry(entry: Entry, assignment: Assignment) -> Submission:
     """Read an entry of a class. Whatever it holds, this returns; nothing of it is run."""
     read = _read(entry, assignment)
-    return replace(read, submitted=entry.submitted, identities=entry.identities)
+    timing = (entry.origin.timing,) if entry.origin.timing else ()
+    return replace(read, notes=(*read.notes, *timing), origin=entry.origin)
 
 
 def _read(entry: Entry, assignment: Assignment) -> Submission:

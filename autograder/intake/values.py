@@ -17,6 +17,23 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a platform says of an entry.
+
+    Attributes:
+        submitted: When it was handed in, ISO text in UTC; empty where nothing said.
+        timing: What there is to say of that time: who claims it, or why there is none.
+        identities: What is known of the student: ``canvas:123``, ``email:...``.
+        members: For work of several students, what is known of each.
+    """
+
+    submitted: str = ""
+    timing: str = ""
+    identities: tuple[str, ...] = ()
+    members: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True)
 class Entry:
     """What one student has in a folder of submissions.
 
@@ -25,16 +42,14 @@ class Entry:
         paths: What belongs to the student: one path, or several of one upload.
         notes: How the name was made, if it is not the one on the disk.
         refused: Why it cannot be read, if it cannot.
-        submitted: When it was handed in, ISO text in UTC; empty where no platform said.
-        identities: What a platform knows of the student: ``id:123``, ``email:...``.
+        origin: Whose it is and when it was handed in, where a platform says.
     """
 
     student: str
     paths: tuple[Path, ...]
     notes: tuple[str, ...] = ()
     refused: str = ""
-    submitted: str = ""
-    identities: tuple[str, ...] = ()
+    origin: Origin = Origin()
 
 
 @dataclass(frozen=True)
@@ -50,8 +65,7 @@ class Submission:
         syntax_errors: For files that cannot be parsed or read, ``"line 12: ..."`` or a reason.
         missing: For parts that no file defines, a sentence with the nearest name.
         untouched: Parts whose definitions are still the stub's.
-        submitted: When it was handed in, as the entry says.
-        identities: Whose it is, as the entry says.
+        origin: Whose it is and when it was handed in, as the entry says.
     """
 
     student: str
@@ -62,8 +76,7 @@ class Submission:
     syntax_errors: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     untouched: frozenset[str] = frozenset()
-    submitted: str = ""
-    identities: tuple[str, ...] = ()
+    origin: Origin = Origin()
 
     @property
     def digest(self) -> str:

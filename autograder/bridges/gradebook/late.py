@@ -59,13 +59,16 @@ def read_time(text: str, where: str) -> datetime:
     """Read an ISO time; one without an offset is in UTC.
 
     Raises:
-        CourseError: It is no time.
+        CourseError: It is no time, or a day only: whether its first or last second is meant, only
+            who wrote it knows.
     """
     try:
+        if ":" not in text:
+            raise ValueError
         time = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise CourseError(
             f"{where}: {text!r} is no time. Write it as 2026-03-01T23:59:59Z; without an offset "
             "it is UTC."
         ) from None
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
