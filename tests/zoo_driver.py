@@ -23,10 +23,10 @@ from autograder.intake import read_submission
 from autograder.mistakes import reference_texts
 from autograder.plugin import Tester, run_session
 from autograder.sandbox import launch, plain
-from autograder.sandbox.rungs import NAMESPACES, PROCESS, Sandbox, open_sandbox
+from autograder.sandbox.rungs import NAMESPACES, PROCESS, USER, Sandbox, open_sandbox
 
 ZOO = Path(__file__).parent / "zoo"
-RUNGS = ("bubblewrap", "walls", "unprivileged", "process")
+RUNGS = ("bubblewrap", "walls", "unprivileged", "user", "process")
 NOBODY = 65534
 _IMPORT_SECONDS = 1.5
 
@@ -40,6 +40,7 @@ class Animal:
         says: What it tries, in one sentence.
         expect: Status and score of each part it touches; a file's name stands for its witnesses.
         process: Why the ``process`` rung cannot hold it; empty if it can.
+        user: Why the ``user`` rung cannot hold it; empty if it can.
         parts: The parts that are graded: those it touches and a witness of each file.
         few: Whether only the basic tests of those it touches are run: hangs cost their limit.
         twice: Whether it is graded twice, to find what it left the first time.
@@ -55,6 +56,7 @@ class Animal:
     says: str
     expect: dict[str, tuple[str, float]]
     process: str = ""
+    user: str = ""
     parts: tuple[str, ...] = ()
     few: bool = False
     twice: bool = False
@@ -106,11 +108,11 @@ def grade_animals(rung: str, names: list[str]) -> None:
     """Grade animals on one rung, one after another, in one warm session; print a line for each."""
     assignment = find("01", find_root())
     animals = load_animals()
-    if rung == "process":  # it would do to this machine what it tries
-        names = [name for name in names if not animals[name].process]
+    if rung in (PROCESS, USER):  # what it cannot hold would do to this machine what it tries
+        names = [name for name in names if not getattr(animals[name], rung)]
     launch._IMPORT_SECONDS = plain._IMPORT_SECONDS = _IMPORT_SECONDS
-    kind = PROCESS if rung == "process" else NAMESPACES
-    use_bwrap = None if rung == "process" else rung == "bubblewrap"
+    kind = rung if rung in (PROCESS, USER) else NAMESPACES
+    use_bwrap = None if rung in (PROCESS, USER) else rung == "bubblewrap"
     sandbox = open_sandbox(assignment.libraries, kind, use_bwrap=use_bwrap)
 
     def body(tester: Tester) -> None:
@@ -154,7 +156,7 @@ class Keeper:
     def grade(self, animal: Animal) -> dict[str, Any]:
         """Grade one animal and tell what came of it."""
         parts = animal.parts
-        if self.rung == "process":  # every part costs a fresh Python there
+        if self.rung == PROCESS:  # every part costs a fresh Python there
             parts = tuple(animal.expect) or parts[-1:]
         self.grader.assignment = replace(
             self.whole, parts=tuple(p for p in self.whole.parts if p.name in parts)
@@ -213,8 +215,8 @@ def descendants() -> set[int]:
         found |= more
 
 
-def become_nobody() -> None:
-    """As root, become an ordinary user who can read Python wherever it is, for good.
+def show_python() -> None:
+    """As root, let other users read Python wherever it is.
 
     Python may lie in a folder of root's own. In a mount namespace of this process an empty folder
     with nothing but Python in it is put over the first ancestor that others may not enter.
@@ -230,6 +232,11 @@ def become_nobody() -> None:
             os.makedirs(prefix)
             linux.mount(f"/proc/self/fd/{source}", prefix, None, linux.MS_BIND | linux.MS_REC)
             os.close(source)
+
+
+def become_nobody() -> None:
+    """As root, become an ordinary user who can read Python, for good."""
+    show_python()
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
@@ -242,6 +249,8 @@ def main() -> None:
     if rung == "unprivileged" and os.geteuid() == 0:
         become_nobody()
         os.execv(sys.executable, [sys.executable, "-m", "tests.zoo_driver", rung, *names])
+    if rung == USER:
+        show_python()
     grade_animals(rung, names)
 
 

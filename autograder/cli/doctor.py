@@ -13,7 +13,7 @@ from rich.table import Table
 from autograder import __version__
 from autograder.batch import cores
 from autograder.course import Limits
-from autograder.sandbox.rungs import NAMESPACES, PROCESS, Sandbox, open_sandbox, remedy
+from autograder.sandbox.rungs import NAMESPACES, PROCESS, USER, Sandbox, open_sandbox, remedy
 
 _PROBES = {
     "files of this machine": "open('/etc/passwd').read()",
@@ -24,13 +24,18 @@ _PROBES = {
 }
 
 
-def examine(screen: Console) -> int:
-    """Print what was found; return 0 when grades can be trusted here, 1 when not."""
+def examine(screen: Console, rung: str = "") -> int:
+    """Print what was found; return 0 when grades can be trusted here, 1 when not.
+
+    Args:
+        screen: Where to print.
+        rung: The rung to look at; the best there is by default.
+    """
     versions = ", ".join(f"{name} {_version(name)}" for name in ("numpy", "torch", "pytest"))
     screen.print(f"course {__version__} on Python {platform.python_version()}, {versions}")
     screen.print(f"{platform.system()} {platform.release()}, {cores()} cores")
     started = time.perf_counter()
-    sandbox = open_sandbox(())
+    sandbox = open_sandbox((), rung)
     took = time.perf_counter() - started
     try:
         _describe(sandbox, took, screen)
@@ -39,7 +44,7 @@ def examine(screen: Console) -> int:
         sandbox.close()
     advice = _advice(sandbox)
     screen.print(advice, markup=False)
-    return 0 if sandbox.rung == NAMESPACES else 1
+    return 1 if sandbox.rung == PROCESS else 0
 
 
 def _version(name: str) -> str:
@@ -51,7 +56,11 @@ def _version(name: str) -> str:
 
 def _describe(sandbox: Sandbox, took: float, screen: Console) -> None:
     walls = "bubblewrap around our own walls" if sandbox.wrapped else "our own walls alone"
-    text = {NAMESPACES: walls, PROCESS: "a plain child process"}[sandbox.rung]
+    text = {
+        NAMESPACES: walls,
+        USER: "a throwaway user for each submission, no namespaces",
+        PROCESS: "a plain child process",
+    }[sandbox.rung]
     who = "root (submissions run as a throwaway user)" if _is_root() else "an ordinary user"
     screen.print(f"Sandbox rung: [bold]{sandbox.rung}[/], {text}; as {who}; {took:.2f} s to start.")
 
@@ -87,6 +96,11 @@ def _probe(sandbox: Sandbox, expression: str) -> str:
 def _advice(sandbox: Sandbox) -> str:
     if sandbox.rung == PROCESS:
         return f"Grades from here need --allow-weak-sandbox: {sandbox.why}. {remedy(sandbox.why)}"
+    if sandbox.rung == USER:
+        better = (
+            f" Better is {NAMESPACES}: {sandbox.why}. {remedy(sandbox.why)}" if sandbox.why else ""
+        )
+        return f"Good enough for marks. What {USER} leaves open: {sandbox.costs}{better}"
     if not sandbox.wrapped:
         extra = sandbox.why or "bubblewrap is not installed"
         return f"Good. A second wall is to be had: {extra}. {remedy(sandbox.why)}"

@@ -68,11 +68,16 @@ def grade(
     raise typer.Exit(grade_class(assignment(name), request, console()))
 
 
-def doctor() -> None:
-    """Say which sandbox this machine gives, what it keeps out, and what would give a better one."""
+def doctor(
+    rung: Annotated[str, typer.Option(help="Look at this rung: namespaces, user or process.")] = "",
+) -> None:
+    """Say which sandbox this machine gives, what it keeps out, and what would give a better one.
+
+    Exit codes: 0 grades can be trusted here, 1 they cannot, 2 there is no such rung here.
+    """
     from autograder.cli.doctor import examine
 
-    raise typer.Exit(examine(console()))
+    raise typer.Exit(examine(console(), rung))
 
 
 def demo(

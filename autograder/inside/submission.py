@@ -20,7 +20,9 @@ DISTURBED = 73  # how a process ends whose serving was disturbed by what it serv
 NO_MEMORY = 74  # and how when there is no memory left even to say so
 
 
-def run_submission(folder: str, control_fd: int, data_fd: int, program: bytes | None) -> None:
+def run_submission(
+    folder: str, control_fd: int, data_fd: int, program: bytes | None, *, owner: int = 0
+) -> None:
     """Take the submission's files from the parent, import them, and fork on request.
 
     Args:
@@ -28,6 +30,8 @@ def run_submission(folder: str, control_fd: int, data_fd: int, program: bytes | 
         control_fd: Where fork requests come from, each with the socket of a part.
         data_fd: Where the files come from and the news of their import goes.
         program: The seccomp filter of the processes that run a part.
+        owner: The throwaway user this runs as, whose processes are all the submission's; 0 in a pid
+            namespace, which says the same.
     """
     transport = Transport(data_fd, data_fd)
     order = transport.receive(None)
@@ -39,7 +43,7 @@ def run_submission(folder: str, control_fd: int, data_fd: int, program: bytes | 
         name, fds, _, _ = socket.recv_fds(control, 4096, 1)
         if not name:
             return
-        clear_namespace()
+        clear_others(owner)
         pid = os.fork()
         if pid == 0:
             control.close()
@@ -49,9 +53,12 @@ def run_submission(folder: str, control_fd: int, data_fd: int, program: bytes | 
         control.send(str(os.waitpid(pid, 0)[1]).encode())
 
 
-def clear_namespace() -> None:
-    """As the first process of a namespace, end every other in it: what import or parts left."""
-    if os.getpid() == 1:
+def clear_others(owner: int) -> None:
+    """End every other process of the submission: what import or parts left.
+
+    The first process of a namespace reaches what is in it, and a throwaway user what is its own.
+    """
+    if os.getpid() == 1 or (owner and os.getresuid() == (owner, owner, owner)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(-1, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):

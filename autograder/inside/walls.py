@@ -91,11 +91,11 @@ def set_limits(rules: Rules, used_bytes: int) -> None:
         resource.setrlimit(kind, (value, value))
 
 
-def close_in(rules: Rules, program: bytes) -> None:
+def close_in(rules: Rules, program: bytes, box: str = BOX) -> None:
     """Drop privileges, and let Landlock and seccomp hold what is left."""
     linux.drop_capabilities()
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-    landlock.restrict(rules.readable, [BOX, "/dev/null"])
+    landlock.restrict(rules.readable, [box, "/dev/null"])
     linux.set_filter(program)
 
 

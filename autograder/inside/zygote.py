@@ -21,7 +21,7 @@ import sys
 import time
 from typing import Any
 
-from autograder.inside import linux, view, walls
+from autograder.inside import landlock, linux, view, walls
 from autograder.inside.submission import DISTURBED, NO_MEMORY, run_submission
 
 
@@ -59,7 +59,7 @@ class Zygote:
         self.control = control
         self.readable = readable
         self.programs = walls.programs()
-        self.children: dict[int, tuple[int, int]] = {}  # job → (middleman, first process's pidfd)
+        self.children: dict[int, Any] = {}  # job → (middleman, first process's pidfd)
         self.count = 0
 
     def run(self) -> None:
@@ -119,7 +119,7 @@ class Zygote:
         try:
             rules = walls.Rules(self.readable, **request["rules"])
             used = walls.address_space()
-            walls.become(61000 + self.count % 1000)
+            walls.become(61000 + self.count % 1000)  # not one of throwaway's: those get killed
             walls.enter_namespaces()
             linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)  # after: new credentials clear it
             walls.die_first()
@@ -189,13 +189,14 @@ class Zygote:
             time.sleep(0.0002)
 
 
-def place_fds(fds: list[int]) -> None:
-    """Leave open: 0 nothing, 1 and 2 the output pipe, 3 control, 4 data."""
-    control, data, output = (fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in fds)
+def place_fds(fds: list[int], *more: int) -> None:
+    """Leave open: 0 nothing, 1 and 2 the output pipe, 3 control, 4 data, and more if there is."""
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in (*fds, *more)]
+    control, data, output, *rest = high
     nothing = os.open(os.devnull, os.O_RDONLY)
-    for number, fd in enumerate((nothing, output, output, control, data)):
+    for number, fd in enumerate((nothing, output, output, control, data, *rest)):
         os.dup2(fd, number)
-    os.closerange(5, 4096)
+    os.closerange(5 + len(more), 4096)
 
 
 def main() -> None:
@@ -209,8 +210,14 @@ def main() -> None:
     except Exception as error:
         control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
         return
-    control.send(json.dumps({"ready": True}).encode())
-    Zygote(control, settings["readable"]).run()
+    kind: type[Zygote] = Zygote
+    if settings["rung"] == "user":
+        from autograder.inside.tenants import Tenants
+
+        kind = Tenants
+    zygote = kind(control, settings["readable"])
+    control.send(json.dumps({"ready": True, "landlock": landlock.version()}).encode())
+    zygote.run()
 
 
 if __name__ == "__main__":

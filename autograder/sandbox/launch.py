@@ -39,16 +39,18 @@ class Zygote:
 
     Attributes:
         wrapped: Whether bubblewrap is around it as a second wall.
+        landlock: The version of Landlock there; 0 for none.
     """
 
-    rung = "namespaces"
-
-    def __init__(self, libraries: tuple[str, ...], *, use_bwrap: bool | None = None) -> None:
+    def __init__(
+        self, libraries: tuple[str, ...], *, use_bwrap: bool | None = None, rung: str = "namespaces"
+    ) -> None:
         """Start it.
 
         Args:
             libraries: What to keep warm.
             use_bwrap: Whether to start it under bubblewrap; by default where that is installed.
+            rung: ``namespaces``, or ``user`` for throwaway users of root's.
 
         Raises:
             Unavailable: This machine does not allow it.
@@ -59,7 +61,8 @@ class Zygote:
         self.wrapped = bwrap is not None
         self.jobs = itertools.count(1)
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.process = self._start(libraries, bwrap, theirs)
+        self.landlock = 0
+        self.process = self._start(libraries, bwrap, theirs, rung)
         theirs.close()
         try:
             self._expect_ready()
@@ -69,10 +72,16 @@ class Zygote:
             raise Unavailable(str(error)) from None
 
     def _start(
-        self, libraries: tuple[str, ...], bwrap: str | None, theirs: socket.socket
+        self, libraries: tuple[str, ...], bwrap: str | None, theirs: socket.socket, rung: str
     ) -> subprocess.Popen[bytes]:
         readable = view.readable_paths()
-        settings = {"readable": readable, "libraries": libraries, "own_view": bwrap is None}
+        own_view = bwrap is None and rung != "user"
+        settings = {
+            "readable": readable,
+            "libraries": libraries,
+            "own_view": own_view,
+            "rung": rung,
+        }
         code = (
             f"import sys; sys.path.insert(0, {str(view.PACKAGE.parent)!r}); "
             "from autograder.inside import zygote; zygote.main()"
@@ -103,6 +112,7 @@ class Zygote:
         reply = json.loads(data) if data else {"error": self._last_words()}
         if "error" in reply:
             raise GraderFault(str(reply["error"]))
+        self.landlock = int(reply["landlock"])
 
     def _last_words(self) -> str:
         if self.log is None:

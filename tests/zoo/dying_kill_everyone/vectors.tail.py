@@ -3,7 +3,7 @@ import signal
 
 
 def dot(a, b):
-    assert os.getppid() == 1, 'not in a namespace of its own'
+    assert os.getppid() == 1 or 60706 <= os.getuid() < 61000, 'neither in a namespace nor a user of its own'
     try:
         os.kill(-1, signal.SIGKILL)
     except ProcessLookupError:

@@ -4,7 +4,7 @@ import sys
 
 def dot(a, b):
     places = ["/", "/tmp", "/var/tmp", "/usr", "/etc", "/dev", "/dev/shm", "/proc", "/sys", "/run", "/work", "/root"]
-    places += [os.path.dirname(np.__file__), sys.prefix, *[p for p in sys.path if not p.startswith("/box")]]
+    places += [os.path.dirname(np.__file__), sys.prefix, *[p for p in sys.path if not p.startswith(("/box", os.getcwd()))]]
     for place in places:
         try:
             with open(os.path.join(place, "zoo-was-here"), "w"):
