@@ -135,10 +135,12 @@ def grade_all(
         except BrokenProcessPool:
             continue
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            if executor is not None:
+                executor.shutdown(wait=False, cancel_futures=True)
             raise
         finally:
             if executor is None:
+                # Waits: a pool that is forgotten before it has dropped its queue works through it.
                 pool.shutdown(wait=True, cancel_futures=True)
     raise CourseError(
         f"The grading processes died {_TRIES} times; {len(left)} submissions are left: "

@@ -1,36 +1,37 @@
-"""The batch drops what has not begun when ctrl-C comes, wherever it comes."""
+"""The batch drops what has not begun when ctrl-C comes."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from rich.console import Console
-from rich.progress import Progress
 
-from autograder.batch import Done, Job
-from autograder.cli import grading
-from autograder.results import Report
+from autograder import batch
+from autograder.batch import Job, grade_all
+from autograder.intake import Entry
 
 
-def test_ctrl_c_between_two_reports_drops_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    closed: list[bool] = []
-    report = Report("01_networks", "agate", "key", 1, "namespaces", 0.0, 1.0, ())
+class Pool:
+    """Remembers how it was shut down; ctrl-C comes with the first job."""
 
-    def endless(jobs: list[Job], *, workers: int) -> Iterator[Done]:
-        try:
-            while True:
-                yield Done(report, True, None)
-        finally:
-            closed.append(True)
+    def __init__(self) -> None:
+        self.shut: list[tuple[bool, bool]] = []
 
-    def interrupted(*words: object, **named: object) -> None:
+    def submit(self, *_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(grading, "grade_all", endless)
-    monkeypatch.setattr(Progress, "update", interrupted)
-    # The exception keeps the frames, and with them an unclosed generator, alive for a while.
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self.shut.append((wait, cancel_futures))
+
+
+def test_ctrl_c_waits_until_the_queue_is_dropped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Not waited for, a pool may be collected as rubbish first: then it grades the whole class."""
+    pool = Pool()
+    monkeypatch.setattr(batch, "process_pool", lambda workers: pool)
+    entry = Entry("agate", tmp_path)
+    job = Job(tmp_path, "01_networks", entry, tmp_path, None, "namespaces", False)
     with pytest.raises(KeyboardInterrupt):
-        list(grading.run_with_progress([], 1, Console(file=io.StringIO())))
-    assert closed
+        list(grade_all([job], workers=1))
+    assert pool.shut == [(True, True)]
