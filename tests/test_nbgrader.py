@@ -50,7 +50,7 @@ class School:
         return self.tree / "homes" / person
 
     def course(self, *words: str, seconds: float = 300) -> subprocess.CompletedProcess[str]:
-        return self._run("autograder", words, self.tree, "teacher", seconds)
+        return self.run("autograder", words, self.tree, "teacher", seconds)
 
     def teacher(self, *words: str) -> str:
         """Run a command of nbgrader's where the course is."""
@@ -61,11 +61,11 @@ class School:
         return self._fine(words, self.home(who), who)
 
     def _fine(self, words: tuple[str, ...], folder: Path, who: str) -> str:
-        done = self._run("nbgrader", words, folder, who, 300)
+        done = self.run("nbgrader", words, folder, who, 300)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def _run(
+    def run(
         self, module: str, words: tuple[str, ...], folder: Path, who: str, seconds: float
     ) -> subprocess.CompletedProcess[str]:
         home = self.home(who)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.author import notebooks
 from autograder.author.notebooks import Cell, Notebook
 from autograder.course import Assignment
 from autograder.files import write_atomically
-from autograder.intake import Entry, Submission
-from autograder.intake.names import distinct
-from autograder.intake.origin import of_nbgrader
+from autograder.intake import Entry, Submission, find_submissions
 
 _MOST_BYTES = 2**25
 _SMALL = ("timestamp.txt", "submission_secret.txt")  # nbgrader's own, needed for its feedback
@@ -36,16 +34,11 @@ class Collected:
 
 def find_collected(course: Path, assignment: Assignment) -> list[Collected]:
     """Find the submissions of an assignment in ``submitted/``, sorted by student."""
-    folders = sorted((course / "submitted").glob(f"*/{assignment.id}"))
-    folders = [each for each in folders if each.is_dir() and not each.is_symlink()]
-    names = distinct([each.parent.name for each in folders])
-    found = []
-    for folder in folders:
-        student = folder.parent.name
-        origin = replace(of_nbgrader(folder), identities=(f"login:{student}",))
-        entry = Entry(names[student], (folder,), origin=origin)
-        found.append(Collected(student, folder, entry))
-    return found
+    folder = course / "submitted"
+    if not any(folder.glob(f"*/{assignment.id}")):
+        return []
+    entries = find_submissions(folder, assignment, assignment.id)
+    return [Collected(entry.paths[0].parent.name, entry.paths[0], entry) for entry in entries]
 
 
 def stage(
@@ -64,12 +57,13 @@ def stage(
         stage: A folder that stands for ``submitted/``.
     """
     target = stage / work.student / work.folder.name
-    theirs = _read_notebook(work.folder, name)
+    theirs = None if work.entry.refused else _read_notebook(work.folder, name)
     made = _merged(released, theirs) if theirs else _filled(released, submission)
     write_atomically(target / f"{name}.ipynb", notebooks.write(made))
     for small in _SMALL:
         path = work.folder / small
-        if path.is_file() and not path.is_symlink() and path.stat().st_size < 1000:
+        ours = path.is_file() and not path.is_symlink() and not work.entry.refused
+        if ours and path.stat().st_size < 1000:
             write_atomically(target / small, path.read_text(encoding="utf-8", errors="replace"))
 
 
