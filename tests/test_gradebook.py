@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from autograder.bridges.gradebook.late import read_rule, read_time
+from autograder.cli.export import with_times
 from autograder.course import CourseError
 from autograder.results import Report, Status, from_json, to_json
 from tests.course_tree import Course
@@ -168,6 +169,12 @@ def test_every_day_begun_costs_a_share(submitted: str, left: float) -> None:
     assert rule.apply(80, read_time(submitted, "here")) == left
 
 
+@pytest.mark.parametrize("due", ["2026-03-01", "0001-01-01T00:00+14:00", "soon", "12:00"])
+def test_a_time_that_could_be_two_is_none(due: str) -> None:
+    with pytest.raises(CourseError, match=r"--due: .* is no time"):
+        read_rule(due, "days: 10% a day")
+
+
 @pytest.mark.parametrize("late", ["", "10%", "days: 200% a day", "hours: 1% a day"])
 def test_a_late_rule_that_cannot_be_read_is_refused(late: str) -> None:
     with pytest.raises(CourseError, match="--late"):
@@ -180,3 +187,104 @@ def test_a_report_from_before_identities_is_read() -> None:
     old = json.loads(to_json(report("agate")))
     del old["identities"], old["submitted"], old["timing"], old["members"]
     assert from_json(json.dumps(old)) == report("agate")
+
+
+def test_a_group_a_claim_and_a_late_mark_through_the_command(
+    course: Course, tree: Path, graded: Path
+) -> None:
+    (graded / "x_102.json").unlink()
+    members = (("login:beryl",), ("id:s103",))
+    claim = "Its time is that of its last commit, which whoever commits can set."
+    put(graded, report("pair", members=members, submitted="2026-03-02T01:00:00Z", timing=claim))
+    late = "Canvas marked it late, and does not say when it came."
+    put(graded, report("dolomite_104", identities=("canvas:104",), timing=late))
+    people = f"{CANVAS}C,103,s103,citrine,One,,\nD,104,s104,dolomite,One,,\n"
+    (tree / "canvas.csv").write_text(people)
+    rule = ("--due", "2026-03-01T23:59:59Z", "--late", "days: 25% a day")
+    words = ("export", "graded", "--to", "csv", "--roster", "canvas.csv")
+    done = course(*words, *rule)
+    assert done.returncode == 2
+    assert f"Nothing says when 1 of them handed in:\n  dolomite_104: {late}\n" in done.stderr
+    assert not (graded / "csv.csv").exists()
+    (tree / "times.csv").write_text("student;submitted\ndolomite_104;2026-03-01T12:00:00Z\n")
+    done = course(*words, *rule, "--times", "times.csv")
+    assert done.returncode == 0, done.stderr
+    assert f"2 x {claim}" in done.stdout
+    assert late not in done.stdout
+    rows = table(graded / "csv.csv")
+    assert [row[1:5] + row[6:] for row in rows[1:]] == [
+        ["Agate, A", "2", "4", "2", ""],
+        ["'=Beryl, B", "3", "4", "1", claim],
+        ["C", "3", "4", "1", claim],
+        ["D", "4", "4", "0", ""],
+    ]
+    assert course(*words).returncode == 0  # without a rule no time is needed
+    assert table(graded / "csv.csv")[4][6] == late
+    assert course(*words[:3], "junit", *words[4:]).returncode == 0
+    root = ElementTree.fromstring((graded / "junit.xml").read_text("utf-8"))
+    names = [suite.get("name") for suite in root]
+    assert names == ["agate", "pair (=Beryl, B)", "pair (C)", "dolomite_104"]
+    said = {p.get("name"): p.get("value") for p in root[1].findall("properties/*")}
+    assert (said["remark"], said["submitted"]) == (claim, "2026-03-02T01:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        ("student,when\nagate,x\n", "must have the columns student,submitted, and has: student"),
+        ("student,submitted\nonyx,2026-03-01T00:00:00Z\n", "line 2 names 'onyx'"),
+        ("student,submitted\nagate,soon\n", "line 2: 'soon' is no time"),
+        ("student,submitted\nagate,2026-03-01\n", "line 2: '2026-03-01' is no time"),
+        ("student,submitted\n" + "agate,2026-03-01T00:00:00Z\n" * 2, "line 3 names 'agate' again"),
+        ("", "has: none"),
+    ],
+)
+def test_a_list_of_times_that_will_not_do(tmp_path: Path, times: str, says: str) -> None:
+    (tmp_path / "times.csv").write_text(times)
+    with pytest.raises(CourseError) as error:
+        with_times([report("agate")], tmp_path / "times.csv")
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--roster", "canvas.csv", "--out", "canvas.csv"), "would be lost"),
+        (("--roster", "canvas.csv", "--out", "assignments"), "cannot be written"),
+        (("--roster", "canvas.csv", "--due", "2026-03-01T00:00:00Z"), "belong together"),
+        (("--roster", "nowhere.csv"), "cannot be read: No such file"),
+        (("--roster", "canvas.csv", "--times", "nowhere.csv"), "list of times nowhere.csv"),
+        (("--roster", "other.csv", "--allow-missing"), "No report belongs to a student"),
+    ],
+)
+def test_a_wrong_request_is_explained(
+    course: Course, tree: Path, graded: Path, words: tuple[str, ...], says: str
+) -> None:
+    (tree / "other.csv").write_text("login\nonyx\n")
+    before = (tree / "canvas.csv").read_bytes()
+    done = course("export", "graded", "--to", "csv", *words)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tree / "canvas.csv").read_bytes() == before
+    assert not (graded / "csv.csv").exists()
+
+
+def test_what_is_no_report_is_named(course: Course, tree: Path, graded: Path) -> None:
+    words = ("export", "graded", "--to", "csv", "--roster", "canvas.csv")
+    for text in ("{", "[" * 100_000, '{"schema": 1, "parts": [1]}', "\x00"):
+        (graded / "onyx.json").write_text(text)
+        done = course(*words)
+        assert done.returncode == 2
+        assert "onyx.json is no report" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert "holds no reports" in course("export", "assignments", *words[2:]).stderr
+
+
+def test_reading_reports_shows_how_far_it_is(
+    course: Course, tree: Path, graded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("export", "graded", "--to", "csv", "--roster", "canvas.csv")
+    assert course(*words).stdout == "2 grades: graded/csv.csv\n"
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as in a terminal
+    assert "Reading reports" in course(*words).stdout

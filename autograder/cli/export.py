@@ -135,7 +135,9 @@ def read_reports(folder: Path) -> list[Report]:
     """
     reports = []
     paths = sorted(folder.glob("*.json"))
-    for path in track(paths, "Reading reports", console=console(), transient=True):
+    screen = console()
+    hidden = not screen.is_terminal
+    for path in track(paths, "Reading reports", console=screen, transient=True, disable=hidden):
         try:
             reports.append(from_json(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
