@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "autograder"
 # A room imports only rooms that stand before it.
 ROOMS = (
     "course results wire faults show files inside intake sandbox student testing plugin mistakes "
-    "forbidden diagnosis grader local_check warm batch reports memory notebook author bridges "
-    "demo_class cli"
+    "forbidden diagnosis grader local_check warm batch reports similarity memory notebook author "
+    "bridges demo_class cli"
 ).split()
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # Where a room may know of a later one, and why.

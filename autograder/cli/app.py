@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from autograder import __version__
-from autograder.cli import author, export, instructor, nbgrader, student
+from autograder.cli import author, export, instructor, nbgrader, similarity, student
 
 app = typer.Typer(
     name="course",
@@ -37,4 +37,5 @@ student.register(app)
 instructor.register(app)
 export.register(app)
 nbgrader.register(app)
+similarity.register(app)
 author.register(app)
