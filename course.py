@@ -6,6 +6,7 @@
   hint 01 PART, solution 01 PART  one hint, stronger each time; the reference
   status, play 01, lab 01         where you stand; run what you built; the notebook
   grade FOLDER, doctor            grade a class; what this machine offers to the sandbox
+  nbgrader DIR                    a course for nbgrader; nbgrader grade DIR: its marks
   verify 01, sync, release DIR    for authors: see CONTRIBUTING.md
   test                            run the project's own tests
 

@@ -9,23 +9,32 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from autograder.author import notebooks
-from autograder.course import find
+from autograder.bridges.nbgrader.sources import source_notebook
+from autograder.course import STAFF, assignment_ids, find
 from autograder.mistakes import apply, load_mistakes, reference_texts
 from tests.conftest import ROOT
 from tests.course_tree import Course
 
 pytest.importorskip("nbgrader", reason="needs the extra `nbgrader`")
+from autograder.bridges.nbgrader.preprocessors import CourseStubs
+
 ID = "01_networks"
 MISTAKES = ("sigmoid.overflow", "analogy.zero_is_nan")  # each costs a share of its part
 PATCH = """
@@ -68,22 +77,26 @@ class School:
     def run(
         self, module: str, words: tuple[str, ...], folder: Path, who: str, seconds: float
     ) -> subprocess.CompletedProcess[str]:
-        home = self.home(who)
-        home.mkdir(parents=True, exist_ok=True)
-        places = {name: str(home / name) for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR")}
-        known = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        if module == "nbgrader":  # as in an activated environment: it calls alembic by name
-            known["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         return subprocess.run(
             [sys.executable, "-m", module, *words],
             cwd=folder,
-            env={**known, **places, "HOME": str(home), "COLUMNS": "110", "NO_COLOR": "1"},
+            env=self.environment(who, activated=module != "autograder"),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=seconds,
             check=False,
         )
+
+    def environment(self, who: str, activated: bool = True) -> dict[str, str]:
+        """A home and little else; nbgrader itself needs an activated environment, we do not."""
+        home = self.home(who)
+        home.mkdir(parents=True, exist_ok=True)
+        places = {name: str(home / name) for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR")}
+        path = os.environ["PATH"]
+        if activated:
+            path = os.pathsep.join([str(Path(sys.executable).parent), path])
+        return {**places, "PATH": path, "HOME": str(home), "COLUMNS": "110", "NO_COLOR": "1"}
 
     def exported(self) -> dict[str, float]:
         """What `nbgrader export` says that everybody has."""
@@ -170,8 +183,7 @@ def plain(school: School) -> dict[str, float]:
 def trusted(school: School, plain: dict[str, float]) -> dict[str, float]:
     """What nbgrader says after `course nbgrader grade`."""
     done = school.course("nbgrader", "grade", "class", "--assignment", "01")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     return school.exported()
 
 
@@ -279,6 +291,59 @@ def test_feedback_goes_back_through_nbgrader(school: School, trusted: dict[str, 
 
 
 @pytest.mark.slow
+def test_formgrader_shows_the_marks(school: School, trusted: dict[str, float]) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = "--no-browser --allow-root --ServerApp.port_retries=0 --IdentityProvider.token=known"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "jupyter_server", *words.split(), f"--ServerApp.port={port}"],
+        cwd=school.folder,
+        env=school.environment("teacher"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}/formgrader/api/submissions/{ID}?token=known"
+        shown = json.loads(when_ready(url))
+    finally:
+        server.terminate()
+        server.wait(60)
+    assert {each["student"]: each["score"] for each in shown} == trusted
+    assert not any(each["needs_manual_grade"] for each in shown)
+
+
+def when_ready(url: str, seconds: float = 90) -> bytes:
+    """What a server answers, once it does."""
+    last = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            if time.monotonic() > last:
+                raise
+            time.sleep(0.3)
+
+
+@pytest.mark.slow
+def test_other_points_than_the_gradebook_s_are_refused(school: School) -> None:
+    path = school.tree / "assignments" / ID / "assignment.toml"
+    before = path.read_text("utf-8")
+    path.write_text(before.replace("points = 5\n", "points = 6\n", 1), encoding="utf-8")
+    try:
+        done = school.course("nbgrader", "grade", "class", "--assignment", "01")
+    finally:
+        path.write_text(before, encoding="utf-8")
+    assert done.returncode == 2
+    assert "The gradebook's test-dot" in done.stderr
+    assert "generate_assignment" in done.stderr
+
+
+@pytest.mark.slow
 def test_damaged_work_is_graded_and_recorded(school: School, trusted: dict[str, float]) -> None:
     """Broken JSON, deleted marks, a cell twice, other points, another name, plain files."""
     good = json.loads((school.folder / "submitted/agate" / ID / f"{ID}.ipynb").read_text())
@@ -313,6 +378,23 @@ def doubled(book: dict[str, Any]) -> dict[str, Any]:
             marks = {**cell["metadata"]["nbgrader"], "points": 1000}
             cells.append({**cell, "metadata": {**cell["metadata"], "nbgrader": marks}})
     return {**book, "cells": cells}
+
+
+@pytest.mark.parametrize("name", assignment_ids(ROOT))
+def test_every_assignment_s_source_becomes_its_stubs(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(STAFF, str(ROOT))
+    assignment = find(name, ROOT)
+    source = nbformat.from_dict(source_notebook(assignment))
+    ids = [c.metadata.nbgrader.grade_id for c in source.cells if "nbgrader" in c.metadata]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch("[a-zA-Z0-9_-]+", each) for each in ids)
+    resources = {"nbgrader": {"notebook": name, "assignment": name}}
+    made, _ = CourseStubs().preprocess(source, resources)
+    stubs = {file: (assignment.folder / file).read_text("utf-8") for file in assignment.files}
+    assert notebooks.to_files(made) == stubs
+    assert not any("SOLUTION" in cell.source for cell in made.cells)
 
 
 def test_what_is_no_nbgrader_course_is_said(course: Course, tree: Path) -> None:

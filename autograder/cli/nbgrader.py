@@ -66,10 +66,12 @@ def write(
     _require_name(course_id)
     root = find_root()
     chosen = [assignment(name) for name in names] if names else load_all(root)
-    write_course(root, chosen, Layout(folder, course_id, exchange or folder / "exchange"))
+    screen, layout = console(), Layout(folder, course_id, exchange or folder / "exchange")
+    with screen.status("Writing …") as spinner:
+        write_course(root, chosen, layout, lambda name: spinner.update(f"Writing {name} …"))
     first = chosen[0].id
-    console().print(
-        f"{len(chosen)} assignments: {folder / 'source'}\n\nNext, in {folder}:\n"
+    screen.print(
+        f"{len(chosen)} assignments in {folder / 'source'}\n\nNext, in {folder}:\n"
         f"  nbgrader generate_assignment {first}\n  nbgrader release_assignment {first}\n"
         f"and when students have handed in:\n  nbgrader collect {first}\n"
         f"  course nbgrader grade {folder} --assignment {first}",

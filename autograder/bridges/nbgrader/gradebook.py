@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from nbgrader.preprocessors import (
     LimitOutput,
     SaveAutoGrades,
 )
+from sqlalchemy.exc import SAWarning
 from traitlets.config.loader import Config, PyFileConfigLoader
 
 from autograder.author import notebooks
@@ -133,7 +135,9 @@ class Course:
         heard = _Heard()
         converter.log.addHandler(heard)
         try:
-            converter.start()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own queries
+                converter.start()
         except NbGraderException as error:
             why = heard.last or str(error)
             raise CourseError(f"nbgrader refuses the marks of {work.student}: {why}") from None

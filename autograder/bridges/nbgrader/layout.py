@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,16 +43,25 @@ class Layout:
     exchange: Path
 
 
-def write_course(root: Path, assignments: Sequence[Assignment], layout: Layout) -> None:
+def write_course(
+    root: Path, assignments: Sequence[Assignment], layout: Layout, tell: Callable[[str], object]
+) -> None:
     """Write a course for nbgrader, or bring the sources of an earlier one up to date.
 
     An existing configuration is kept as it is.
+
+    Args:
+        root: The course's folder.
+        assignments: Which of its assignments.
+        layout: Where things go.
+        tell: Called with the name of what is being written.
 
     Raises:
         CourseError: The folder holds something else, or an assignment has no solutions here.
     """
     _require_ours(layout.folder)
     for assignment in assignments:
+        tell(assignment.id)
         _write_source(assignment, layout.folder / "source" / assignment.id)
     config = layout.folder / CONFIG
     if not config.exists():
