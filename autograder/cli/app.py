@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from autograder import __version__
-from autograder.cli import author, export, instructor, nbgrader, similarity, student
+from autograder.cli import author, export, instructor, nbgrader, platforms, similarity, student
 
 app = typer.Typer(
     name="course",
@@ -38,4 +38,5 @@ instructor.register(app)
 export.register(app)
 nbgrader.register(app)
 similarity.register(app)
+platforms.register(app)
 author.register(app)

@@ -1,0 +1,1 @@
+"""Gradescope: a zip that grades one assignment in its container, and the results it shows."""
