@@ -223,17 +223,31 @@ def test_what_does_not_hash_to_its_name_is_damaged(tmp_path: Path) -> None:
         commit_time(tmp_path)
 
 
-@pytest.mark.parametrize("fill", [b"\0", b""])
-def test_a_bomb_costs_nothing(tmp_path: Path, fill: bytes) -> None:
+def test_a_bomb_costs_nothing(tmp_path: Path) -> None:
     made(tmp_path, b"committer A <a> 1772402100 +0000\n\nx")
     (place,) = tmp_path.glob(".git/objects/*/*")
-    # 64 MB of nothing much, or blocks that inflate to nothing at all.
-    blocks = b"\x78\x9c" + b"\0\0\0\xff\xff" * 4_000_000
-    place.write_bytes(zlib.compress(fill * 2**26, 9) if fill else blocks)
+    place.write_bytes(zlib.compress(b"\0" * 2**26, 9))
     begun = time.monotonic()
-    with pytest.raises(Unreadable, match=r"larger than|damaged"):
+    with pytest.raises(Unreadable, match="larger than"):
         commit_time(tmp_path)
     assert time.monotonic() - begun < 0.5
+
+
+def test_blocks_of_nothing_are_not_read_to_their_end(tmp_path: Path) -> None:
+    made(tmp_path, b"committer A <a> 1772402100 +0000\n\nx")
+    (place,) = tmp_path.glob(".git/objects/*/*")
+    whole = zlib.decompress(place.read_bytes())
+    size = len(whole).to_bytes(2, "little")
+    end = b"\1" + size + bytes(byte ^ 0xFF for byte in size) + whole
+    end += zlib.adler32(whole).to_bytes(4, "big")
+    for many, right in ((10, True), (400_000, False)):
+        place.write_bytes(b"\x78\x9c" + b"\0\0\0\xff\xff" * many + end)
+        assert zlib.decompress(place.read_bytes()) == whole
+        if right:
+            assert commit_time(tmp_path)
+        else:
+            with pytest.raises(Unreadable, match="damaged"):
+                commit_time(tmp_path)
 
 
 def packed(folder: Path, entry: bytes) -> Path:

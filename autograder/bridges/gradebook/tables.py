@@ -1,4 +1,8 @@
-"""The files themselves: Canvas, Moodle and plain CSV, and JUnit."""
+"""The files themselves: Canvas, Moodle and plain CSV, and JUnit.
+
+What the platforms need is read from their own importers: ``lib/gradebook_importer.rb`` of Canvas,
+``mod/assign/feedback/offline/importgradeslib.php`` and ``locallib.php`` of Moodle.
+"""
 
 from __future__ import annotations
 
