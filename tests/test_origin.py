@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 import subprocess
@@ -259,3 +260,43 @@ def test_grade_takes_what_nbgrader_itself_collected(course: Course, tree: Path) 
     assert wrong.returncode == 2
     assert "01_networks (1), ps2 (2)" in wrong.stderr
     assert "Traceback" not in wrong.stderr
+
+
+@git_only
+@pytest.mark.slow
+def test_clones_from_the_folder_to_the_gradebook(course: Course, tree: Path) -> None:
+    """Grade what `gh classroom clone student-repos` makes, and export it with a late rule."""
+    folder = tree / "net-submissions"
+    for name in ("net-agate", "net-pair", "net-citrine"):
+        shutil.copytree(tree / "assignments/01_networks", folder / name)
+        git(folder / name, "init", "-q")
+        git(folder / name, "add", ".")
+        commit(folder / name)
+        git(folder / name, "gc", "-q")
+    (folder / "net-citrine/.git/packed-refs").unlink()
+    done = course("grade", "net-submissions", "-a", "01", "--out", "graded")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert COMMITTED in (tree / "graded/feedback/net-agate.md").read_text()
+    people = "github_username,roster_identifier,student_repository_name\n"
+    people += "agate,s1,net-agate\nberyl,s2,net-pair\ncalcite,s3,net-pair\ncitrine,s4,net-citrine\n"
+    (tree / "grades.csv").write_text(people)
+    rule = ("--due", "2026-03-01T20:00:00Z", "--late", "days: 10% a day")
+    words = ("export", "graded", "--to", "csv", "--roster", "grades.csv", *rule)
+    done = course(*words)
+    assert done.returncode == 2
+    assert "  net-citrine: The time of its last commit cannot be read: nothing was" in done.stderr
+    (tree / "times.csv").write_text("student,submitted\nnet-citrine,2026-03-01T20:00:00Z\n")
+    done = course(*words, "--times", "times.csv")
+    assert done.returncode == 0, done.stderr
+    assert f"3 x {COMMITTED}" in done.stdout
+    with (tree / "graded/csv.csv").open(encoding="utf-8", newline="") as file:
+        rows = [
+            (r["name"], r["days_late"], r["submitted"], r["remark"]) for r in csv.DictReader(file)
+        ]
+    when = ("1", "2026-03-01T21:55:00Z", COMMITTED)
+    assert rows == [
+        ("s1", *when),
+        ("s2", *when),
+        ("s3", *when),
+        ("s4", "0", "2026-03-01T20:00:00Z", ""),
+    ]
