@@ -250,17 +250,58 @@ def test_blocks_of_nothing_are_not_read_to_their_end(tmp_path: Path) -> None:
                 commit_time(tmp_path)
 
 
-def packed(folder: Path, entry: bytes) -> Path:
+def packed(
+    folder: Path, entry: bytes, *, name: bytes = bytes(range(1, 21)), before: bytes = b""
+) -> Path:
     """A repository whose HEAD is one entry of a pack, whatever that holds."""
-    name = bytes(range(1, 21))
     place = folder / ".git/objects/pack"
-    place.mkdir(parents=True)
+    place.mkdir(parents=True, exist_ok=True)
     (folder / ".git/HEAD").write_text(name.hex())
     fan = b"".join(int(i >= name[0]).to_bytes(4, "big") for i in range(256))
-    index = b"\xfftOc\0\0\0\2" + fan + name + b"\0" * 4 + (12).to_bytes(4, "big") + b"\0" * 40
+    offset = (12 + len(before)).to_bytes(4, "big")
+    index = b"\xfftOc\0\0\0\2" + fan + name + b"\0" * 4 + offset + b"\0" * 40
     (place / f"pack-{'0' * 40}.idx").write_bytes(index)
-    (place / f"pack-{'0' * 40}.pack").write_bytes(b"PACK\0\0\0\2\0\0\0\1" + entry)
+    (place / f"pack-{'0' * 40}.pack").write_bytes(b"PACK\0\0\0\2\0\0\0\1" + before + entry)
     return folder
+
+
+def entry_of(kind: int, data: bytes, back: int = 0) -> bytes:
+    """An entry of a pack; a delta says how far back its base lies, in two bytes."""
+    size, head = len(data) >> 4, [kind << 4 | len(data) & 15]
+    while size:
+        head[-1] |= 0x80
+        head.append(size & 0x7F)
+        size >>= 7
+    distance = bytes([0x80 | (back - 128) >> 7, (back - 128) & 0x7F]) if back else b""
+    return bytes(head) + distance + zlib.compress(data)
+
+
+@pytest.mark.parametrize(("many", "right"), [(5, True), (30, False)])
+def test_deltas_cost_no_more_than_their_budget(tmp_path: Path, many: int, right: bool) -> None:
+    text = b"committer A <a> 1772402100 +0000\n\nx"
+    name = sha1(b"commit %d\0%b" % (len(text), text), usedforsecurity=False).digest()
+    same = bytes([len(text), len(text), 0x90, len(text)]) + b"\0" * 120_000  # a copy, and padding
+    pieces = [entry_of(1, text)]
+    for _ in range(many):  # two bytes cannot say less than 128
+        pieces += [b"\0" * 128, entry_of(6, same, len(pieces[-1]) + 128)]
+    repository = packed(tmp_path, pieces[-1], name=name, before=b"".join(pieces[:-1]))
+    if right:
+        assert commit_time(repository)
+        return
+    with pytest.raises(Unreadable, match="too long a chain"):
+        commit_time(repository)
+
+
+def test_a_copy_of_size_nought_is_of_64_kb(tmp_path: Path) -> None:
+    text = b"committer A <a> 1772402100 +0000\n\n" + b"x" * 0x10000
+    name = sha1(b"commit %d\0%b" % (len(text), text), usedforsecurity=False).digest()
+    size = bytes([len(text) & 0x7F | 0x80, len(text) >> 7 & 0x7F | 0x80, len(text) >> 14])
+    rest = len(text) - 0x10000
+    base = entry_of(1, text)
+    delta = size + size + b"\x80" + bytes([0x94, 1, rest])  # from 0x10000, what is left
+    before = base + b"\0" * 128
+    packed(tmp_path, entry_of(6, delta, len(before)), name=name, before=before)
+    assert commit_time(tmp_path)
 
 
 NAMELESS = zlib.compress(b"\x01\x01\x01x")
