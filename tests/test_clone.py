@@ -214,6 +214,17 @@ def test_no_link_and_no_pipe_is_read(tmp_path: Path) -> None:
         commit_time(tmp_path / "tree")
 
 
+def test_a_head_that_is_a_file_is_no_commit(tmp_path: Path) -> None:
+    whole = b"blob 1\0x"
+    name = sha1(whole, usedforsecurity=False).hexdigest()
+    write = tmp_path / ".git/objects" / name[:2] / name[2:]
+    write.parent.mkdir(parents=True)
+    write.write_bytes(zlib.compress(whole))
+    (tmp_path / ".git/HEAD").write_text(name)
+    with pytest.raises(Unreadable, match="is no commit"):
+        commit_time(tmp_path)
+
+
 def test_what_does_not_hash_to_its_name_is_damaged(tmp_path: Path) -> None:
     made(tmp_path, b"committer A <a> 1772402100 +0000\n\nx")
     (place,) = tmp_path.glob(".git/objects/*/*")

@@ -55,7 +55,8 @@ def grade_class(assignment: Assignment, request: Request, screen: Console) -> in
         CourseError: The request cannot be carried out; the message says what to do.
     """
     require_solutions(assignment)
-    entries = find_entries(assignment, request)
+    with screen.status("Reading the folder …"):
+        entries = find_entries(assignment, request)
     reports = grade_entries(assignment, entries, request, screen)
     return publish(assignment, reports, request.out, screen)
 

@@ -185,11 +185,10 @@ def _rebuilt(data: bytes, deltas: list[bytes]) -> bytes:
 
 
 def _apply(base: bytes, delta: bytes) -> bytes:
-    """Apply a delta: copies from the base, and bytes of its own."""
-    source, at = _size(delta, 0)
-    target, at = _size(delta, at)
+    """Apply a delta: copies from the base, and bytes of its own. The hash tells whether it fits."""
+    at = _past_size(delta, _past_size(delta, 0))
     out = bytearray()
-    while at < len(delta) and len(out) <= min(target, MOST_COMMIT):
+    while at < len(delta) and len(out) <= MOST_COMMIT:
         order = delta[at]
         at += 1
         if order & 0x80:
@@ -205,18 +204,13 @@ def _apply(base: bytes, delta: bytes) -> bytes:
         else:
             out += delta[at : at + order]
             at += order
-    if source != len(base) or target != len(out):
-        raise _Damaged
     return bytes(out)
 
 
-def _size(delta: bytes, at: int) -> tuple[int, int]:
-    size = shift = 0
-    while True:
-        size |= (delta[at] & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if not delta[at - 1] & 0x80 or shift > 63:
-            return size, at
+def _past_size(delta: bytes, at: int) -> int:
+    while delta[at] & 0x80:
+        at += 1
+    return at + 1
 
 
 def _inflate(stream: BinaryIO, most: int) -> bytes:
