@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import time
+import tracemalloc
 import zlib
 from datetime import UTC, datetime
 from hashlib import sha1
@@ -313,6 +314,18 @@ def test_a_copy_of_size_nought_is_of_64_kb(tmp_path: Path) -> None:
     before = base + b"\0" * 128
     packed(tmp_path, entry_of(6, delta, len(before)), name=name, before=before)
     assert commit_time(tmp_path)
+
+
+def test_a_delta_of_many_copies_takes_no_memory(tmp_path: Path) -> None:
+    base = entry_of(1, b"x" * 0x10000)
+    before = base + b"\0" * 128
+    packed(tmp_path, entry_of(6, b"\1\1" + b"\x80" * 2000, len(before)), before=before)
+    tracemalloc.start()
+    with pytest.raises(Unreadable, match="damaged"):
+        commit_time(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**22, "2,000 copies of 64 KB are 128 MB"
 
 
 NAMELESS = zlib.compress(b"\x01\x01\x01x")
