@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -175,6 +176,8 @@ def same(left: Any, right: Any) -> bool:
         return _close(np.float64(left), np.float64(right))
     if isinstance(left, np.random.Generator):
         return True
+    if isinstance(left, FunctionType):  # the test's own, made anew in every run of it
+        return left.__code__ is right.__code__
     return bool(left == right) if not hasattr(left, "__dict__") else repr(left) == repr(right)
 
 

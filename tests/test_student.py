@@ -255,6 +255,16 @@ def test_values_that_cannot_cross_are_said_to_be_so() -> None:
         assert caught.value.status is Status.PROTOCOL
 
 
+def scorer(calls: list[str]) -> Callable[[str, str], float]:
+    """A function that a test makes anew each time it runs."""
+
+    def score(query: str, text: str) -> float:
+        calls.append(text)
+        return 0.5
+
+    return score
+
+
 @pytest.mark.parametrize(
     ("left", "right", "alike"),
     [
@@ -270,6 +280,9 @@ def test_values_that_cannot_cross_are_said_to_be_so() -> None:
         ({1, 2}, {2, 1}, True),
         ("a", "b", False),
         (None, None, True),
+        (scorer([]), scorer([]), True),
+        (scorer([]), len, False),
+        (scorer([]), lambda q, t: 0.5, False),
     ],
 )
 def test_same(left: object, right: object, alike: bool) -> None:
