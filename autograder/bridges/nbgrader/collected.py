@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from autograder.files import write_atomically
 from autograder.intake import Entry, Submission, find_submissions
 
 _MOST_BYTES = 2**25
-_SMALL = ("timestamp.txt", "submission_secret.txt")  # nbgrader's own, needed for its feedback
+_LONGEST = 1000  # bytes of a file that nbgrader put beside the notebook
 
 
 @dataclass(frozen=True)
@@ -42,55 +43,64 @@ def find_collected(course: Path, assignment: Assignment) -> list[Collected]:
 
 
 def stage(
-    work: Collected, submission: Submission, released: Notebook, name: str, stage: Path
+    work: Collected,
+    submission: Submission,
+    released: Notebook,
+    extra: Mapping[str, str],
+    stage: Path,
 ) -> None:
     """Write a copy of a submission that nbgrader can read whatever was handed in.
 
     It is the released notebook with the student's text in it: so no cell that carries marks is
-    missing, doubled or altered. Nothing else comes along but the time of submission.
+    missing, doubled or altered.
 
     Args:
         work: The submission.
         submission: The same, as the intake read it.
         released: The notebook that students got.
-        name: The notebook's name, without its ending.
+        extra: What else comes along: texts by file name.
         stage: A folder that stands for ``submitted/``.
     """
-    target = stage / work.student / work.folder.name
-    theirs = None if work.entry.refused else _read_notebook(work.folder, name)
-    made = _merged(released, theirs) if theirs else _filled(released, submission)
+    name = work.folder.name  # nbgrader's name of the assignment, and ours of its notebook
+    target = stage / work.student / name
+    theirs = None if work.entry.refused else _read_cells(work.folder, name)
+    made = _filled(released, submission) if theirs is None else _merged(released, theirs)
     write_atomically(target / f"{name}.ipynb", notebooks.write(made))
-    for small in _SMALL:
-        path = work.folder / small
-        ours = path.is_file() and not path.is_symlink() and not work.entry.refused
-        if ours and path.stat().st_size < 1000:
-            write_atomically(target / small, path.read_text(encoding="utf-8", errors="replace"))
+    for small, text in extra.items():
+        write_atomically(target / small, text)
 
 
-def _read_notebook(folder: Path, name: str) -> Notebook | None:
-    """The student's notebook, or None where there is none that can be read."""
+def small_file(work: Collected, name: str) -> str:
+    """One of the small files that nbgrader itself put beside a submission; empty if it is not."""
+    path = work.folder / name
+    if work.entry.refused or not path.is_file() or path.is_symlink():
+        return ""
+    with path.open("rb") as file:
+        return file.read(_LONGEST).decode("ascii", "replace")
+
+
+def _read_cells(folder: Path, name: str) -> list[Cell] | None:
+    """The cells of the student's notebook, or None where there is none that can be read."""
     expected = folder / f"{name}.ipynb"
     others = sorted(folder.glob("*.ipynb"))
     path = next((p for p in (expected, *others) if p.is_file() and not p.is_symlink()), None)
     if path is None or path.stat().st_size > _MOST_BYTES:
         return None
     try:
-        notebook = notebooks.read(path.read_text(encoding="utf-8"))
-        list(map(_key, notebook["cells"]))
-    except Exception:  # a stranger's JSON, and nbformat raises whatever it stumbles over
+        cells = json.loads(path.read_bytes())["cells"]
+        return [{**cell, "source": _text(cell["source"]), "key": _key(cell)} for cell in cells]
+    except Exception:  # a stranger's JSON may hold anything anywhere
         return None
-    return notebook
 
 
 def _filled(released: Notebook, submission: Submission) -> Notebook:
     """The released notebook with files handed in as ``.py``, where they are there."""
     files = notebooks.to_files(released)
-    return notebooks.fill(
-        released, {file: submission.files[file] for file in files if file in submission.files}
-    )
+    theirs = {file: _text(submission.files[file]) for file in files if file in submission.files}
+    return notebooks.fill(released, theirs)
 
 
-def _merged(released: Notebook, theirs: Notebook) -> Notebook:
+def _merged(released: Notebook, theirs: list[Cell]) -> Notebook:
     """The released notebook with a student's text in its open cells, and the student's own cells.
 
     An own cell stands after the cell that it followed.
@@ -100,13 +110,13 @@ def _merged(released: Notebook, theirs: Notebook) -> Notebook:
     texts: dict[int, str] = {}
     own: dict[int, list[Cell]] = {}
     at = -1
-    for cell in theirs["cells"]:
-        place = places.get(_key(cell))
+    for cell in theirs:
+        place = places.get(cell["key"])
         if place is None:
             own.setdefault(at, []).append(_plain(cell))
         else:
             at = place
-            texts.setdefault(place, str(cell["source"]))
+            texts.setdefault(place, cell["source"])
     cells = list(own.get(-1, []))
     for place, cell in enumerate(merged["cells"]):
         if place in texts and _is_open(cell):
@@ -122,16 +132,20 @@ def _key(cell: Cell) -> tuple[str, str]:
     return ("grade", str(name)) if name else ("id", str(cell.get("id", "")))
 
 
+def _text(source: str | list[str]) -> str:
+    """Text that can be written: JSON can spell halves of characters, which UTF-8 cannot."""
+    return "".join(source).encode("utf-8", "replace").decode("utf-8")
+
+
 def _is_open(cell: Cell) -> bool:
     return not cell["metadata"].get("nbgrader", {}).get("locked")
 
 
 def _plain(cell: Cell) -> Cell:
     """A student's own cell, without what it says of itself."""
-    text = str(cell["source"])
     if cell.get("cell_type") == "code":
-        return {**notebooks.code_cell("own", "", text, {}), "metadata": {}}
-    return {**notebooks.markdown_cell("own", "", text), "metadata": {}}
+        return {**notebooks.code_cell("own", "", cell["source"], {}), "metadata": {}}
+    return {**notebooks.markdown_cell("own", "", cell["source"]), "metadata": {}}
 
 
 def _numbered(cells: list[Cell]) -> Iterator[Cell]:

@@ -21,18 +21,21 @@ from nbgrader.preprocessors import (
     LimitOutput,
     SaveAutoGrades,
 )
+from nbgrader.utils import parse_utc
 from sqlalchemy.exc import SAWarning
 from traitlets.config.loader import Config, PyFileConfigLoader
 
 from autograder.author import notebooks
 from autograder.author.notebooks import Notebook
-from autograder.bridges.nbgrader.collected import Collected, stage
+from autograder.bridges.nbgrader.collected import Collected, small_file, stage
 from autograder.bridges.nbgrader.layout import CONFIG
 from autograder.bridges.nbgrader.preprocessors import marks_of
 from autograder.bridges.nbgrader.sources import test_id
 from autograder.course import Assignment, CourseError
 from autograder.intake import read_entry
 from autograder.results import Report
+
+_TIME = "timestamp.txt"
 
 
 class Course:
@@ -107,15 +110,21 @@ class Course:
             reports: A report for each, by the entry's name.
 
         Raises:
-            CourseError: nbgrader refuses.
+            CourseError: nbgrader refused some; the others are there all the same.
         """
-        released = self.released(assignment)
+        released, refused = self.released(assignment), []
         with tempfile.TemporaryDirectory() as folder:
             for work in works:
                 submission = read_entry(work.entry, assignment)
-                stage(work, submission, released, assignment.id, Path(folder))
-                self._autograde(work, assignment, reports[work.entry.student], folder)
+                stage(work, submission, released, _beside(work), Path(folder))
+                try:
+                    self._autograde(work, assignment, reports[work.entry.student], folder)
+                except NbGraderException as error:
+                    refused.append(f"  {work.student}: {error}")
                 yield work
+        if refused:
+            lines = "\n".join(refused)
+            raise CourseError(f"nbgrader refused the marks of {len(refused)} students:\n{lines}")
 
     def _autograde(
         self, work: Collected, assignment: Assignment, report: Report, staged: str
@@ -139,10 +148,23 @@ class Course:
                 warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own queries
                 converter.start()
         except NbGraderException as error:
-            why = heard.last or str(error)
-            raise CourseError(f"nbgrader refuses the marks of {work.student}: {why}") from None
+            raise NbGraderException(heard.last or str(error)) from None
         finally:
             converter.log.removeHandler(heard)
+
+
+def _beside(work: Collected) -> dict[str, str]:
+    """What nbgrader needs beside a notebook: the time, and what names its page of feedback.
+
+    The time is kept to the microsecond: formgrader takes an older one for work not graded yet. One
+    that nbgrader cannot read would stop it.
+    """
+    texts = {name: small_file(work, name) for name in (_TIME, "submission_secret.txt")}
+    try:
+        parse_utc(texts[_TIME].strip())
+    except Exception:  # dateutil's parser, on a stranger's text
+        del texts[_TIME]
+    return {name: text for name, text in texts.items() if text}
 
 
 def _find_alembic() -> None:
