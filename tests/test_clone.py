@@ -83,6 +83,7 @@ def deltified(folder: Path) -> list[str]:
     text = "\n".join(f"{random.Random(i).random()}" for i in range(120))
     commit(folder, times=30, message=f"{text}\n")
     git(folder, "repack", "-q", "-a", "-d", "-f", "--depth=40", "--window=50")
+    git(folder, "branch", "an-older-one", "HEAD~5")
     git(folder, "pack-refs", "--all")
     pack = next(folder.glob(".git/objects/pack/*.idx"))
     lines = git(folder, "verify-pack", "-v", str(pack)).splitlines()

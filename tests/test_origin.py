@@ -37,8 +37,20 @@ submission_6:
     :email: epidote@example.org
   - :name: Fluorite
   :created_at: 2026-03-02 01:00:00 +02:00
+  :results: &results
+    tests:
+    - output: "a: \\n:submitters: [x]\\n"
 submission_7:
   :submitters: 3
+  :created_at: 2026-13-01 00:00:00 Z
+submission_8:
+  :submitters:
+  - :name: Garnet
+    :sid:
+    :email: null
+  - 7
+  :created_at: *results
+submission_9:
 """
 
 
@@ -77,7 +89,7 @@ def test_names_of_canvas_and_moodle_carry_an_id(tmp_path: Path, assignment: Assi
 
 
 def test_gradescope_says_who_and_when(tmp_path: Path, assignment: Assignment) -> None:
-    files = {f"submission_{i}/vectors.py": GOOD["vectors.py"] for i in (5, 6, 7, 8)}
+    files = {f"submission_{i}/vectors.py": GOOD["vectors.py"] for i in (5, 6, 7, 8, 9)}
     inbox = write(tmp_path / "inbox", {**files, "submission_metadata.yml": METADATA})
     group = (
         ("id:301", "email:dolomite@example.org"),
@@ -91,11 +103,14 @@ def test_gradescope_says_who_and_when(tmp_path: Path, assignment: Assignment) ->
         ),
         "submission_6": Origin("2026-03-01T23:00:00Z", "", everybody, group),
         "submission_7": Origin(),
-        "submission_8": Origin(),
+        "submission_8": Origin(identities=("name:Garnet",)),
+        "submission_9": Origin(),
     }
 
 
-@pytest.mark.parametrize("text", ["a: [", "- a", "\x00", "a: &a [*a]\n? [a", "&a [" * 3000])
+@pytest.mark.parametrize(
+    "text", ["a: [", "- a", "\x00", "a: &a [*a]\n? [a", "[" * 10**6, "a: " + "[" * 99 + "]" * 99]
+)
 def test_broken_metadata_is_said(tmp_path: Path, assignment: Assignment, text: str) -> None:
     write(tmp_path / "inbox", {"submission_metadata.yml": text, "agate.py": "x = 1"})
     with pytest.raises(CourseError, match="not what Gradescope writes"):
@@ -127,8 +142,8 @@ def test_a_classroom_clone_has_a_login_and_the_time_of_its_commit(
             ("repository:other-citrine",),
         ),
     }
-    elsewhere = tmp_path / "inbox"
-    inbox.rename(elsewhere)
+    elsewhere = tmp_path / "net-works"
+    inbox.rename(elsewhere)  # named as one who clones by hand might name it
     assert origins(elsewhere, assignment)["net-works-agate"].identities == (
         "repository:net-works-agate",
     )
@@ -179,6 +194,9 @@ def test_another_name_in_nbgrader_is_said_by_hand(submitted: Path, assignment: A
     assert list(origins(submitted, assignment, "ps1")) == ["agate", "beryl", "calcite", "dolomite"]
     (submitted / "readme.txt").write_text("x")
     assert len(origins(submitted, assignment, "ps1")) == 4
+    bare = write(submitted.parent / "inbox", {"agate/ps1/vectors.py": "x = 1"})
+    (entry,) = find_submissions(bare, assignment, "ps1")
+    assert entry.paths == (bare / "agate/ps1",)
 
 
 @pytest.mark.parametrize(

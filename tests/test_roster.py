@@ -140,6 +140,17 @@ def test_moodle_knows_participants_ids_and_addresses(tmp_path: Path) -> None:
     }
 
 
+def test_in_a_list_of_ones_own_an_id_is_what_the_entries_carry(tmp_path: Path) -> None:
+    people = roster(tmp_path, "name,id", "Agate,12", "Beryl,13", "Citrine,14")
+    reports = [report("x", "canvas:12"), report("y", "moodle:13"), report("z", "id:14")]
+    assert found(match(reports, people), people) == {"Agate": "x", "Beryl": "y", "Citrine": "z"}
+
+
+def test_where_a_platform_says_who_the_entrys_name_says_nothing(tmp_path: Path) -> None:
+    people = roster(tmp_path, "name,login", "Agate,agate")
+    assert match([report("agate", "email:b@x.org")], people).unmatched == ("agate: nobody",)
+
+
 def test_an_id_comes_before_a_login_and_a_login_before_an_address(tmp_path: Path) -> None:
     people = roster(tmp_path, "id,login,email", "1,2,3", "2,3,1", "3,1,2")
     assert list(match([report("2")], people).found) == [1]

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from autograder.course import Assignment, CourseError
+from autograder.intake.gradescope import METADATA, read_metadata
 from autograder.intake.kinds import in_cache
 from autograder.intake.names import Who, distinct, identify
-from autograder.intake.origin import METADATA, of_nbgrader, origin_of, read_metadata
+from autograder.intake.origin import of_nbgrader, origin_of
 from autograder.intake.submitted import assignment_folders
 from autograder.intake.values import Entry, listed, shown
 
@@ -59,7 +60,7 @@ def _of_platforms(folder: Path) -> list[Entry]:
     for key, found in groups.items():
         entry = _entry(names[key], key, found, folder)
         first = found[0][0]
-        origin = origin_of(first, [who for _, who in found], records.get(first.name, {}))
+        origin = origin_of(first, [who for _, who in found], records.get(first.name))
         entries.append(replace(entry, origin=origin))
     return entries
 

@@ -15,22 +15,18 @@ The times of files are never read: unpacking and copying change them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
-import yaml
-
-from autograder.course import CourseError
 from autograder.intake.clone import commit_time, is_clone
 from autograder.intake.commits import Unreadable
 from autograder.intake.folders import read_bytes
+from autograder.intake.gradescope import Record
 from autograder.intake.names import Who
 from autograder.intake.values import Origin, Refused
 
-METADATA = "submission_metadata.yml"
 _STAMP = "timestamp.txt"
 _CLASSROOM = "-submissions"
 _LATE = "Canvas marked it late, and does not say when it came."
@@ -38,41 +34,20 @@ _COMMITTED = "Its time is that of its last commit, which whoever commits can set
 _STAMPED = "Its time is that of nbgrader's timestamp.txt, which the student's side wrote."
 
 
-def read_metadata(folder: Path) -> Mapping[str, Any]:
-    """Read Gradescope's list of submissions, where a folder has one.
-
-    Raises:
-        CourseError: It is there and cannot be read.
-    """
-    path = folder / METADATA
-    if not path.is_file():
-        return {}
-    # The list holds every test of every attempt: libyaml, where it is, is ten times as fast.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        data = yaml.load(path.read_bytes(), loader)
-    except (OSError, ValueError, yaml.YAMLError, RecursionError):
-        data = None
-    if not isinstance(data, dict):
-        raise CourseError(f"{path} is not what Gradescope writes. Export the submissions again.")
-    return {str(name): entry for name, entry in data.items() if isinstance(entry, dict)}
-
-
-def origin_of(path: Path, found: Sequence[Who], record: Mapping[str, Any]) -> Origin:
+def origin_of(path: Path, found: Sequence[Who], record: Record | None) -> Origin:
     """Return what is known of an entry.
 
     Args:
         path: Its folder, or its first file.
         found: What the names of its files say.
-        record: Gradescope's record of it; empty where there is none.
+        record: Gradescope's record of it, where there is one.
     """
-    people = _submitters(record)
     named = tuple(dict.fromkeys(who.identity for who in found if who.identity))
     if record:
-        made = record.get(":created_at")
+        people = record.people
         everybody = tuple(each for person in people for each in person)
-        group = people if len(people) > 1 else ()
-        return Origin(_utc(made) if isinstance(made, datetime) else "", "", everybody, group)
+        when = _utc(record.made) if record.made else ""
+        return Origin(when, "", everybody, people if len(people) > 1 else ())
     if any(who.late for who in found):
         return Origin("", _LATE, named)
     if is_clone(path):
@@ -88,17 +63,6 @@ def of_nbgrader(folder: Path) -> Origin:
         return Origin(timing=f"It has no {_STAMP} that could be read.")
     time = _timestamp(text)
     return Origin(time, _STAMPED if time else f"What stands in its {_STAMP} is no time.")
-
-
-def _submitters(record: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
-    people = []
-    listed = record.get(":submitters")
-    for person in listed if isinstance(listed, list) else ():
-        if isinstance(person, dict):
-            pairs = (("id", person.get(":sid")), ("email", person.get(":email")))
-            known = (f"{kind}:{str(value).strip()}" for kind, value in pairs if value)
-            people.append(tuple(known) or (f"name:{person.get(':name')}",))
-    return tuple(people)
 
 
 def _of_clone(path: Path) -> Origin:
