@@ -17,6 +17,7 @@ from autograder.cli.common import NAME_HELP, assignment, console
 from autograder.course import Assignment, CourseError
 from autograder.files import write_atomically
 from autograder.intake import Entry, find_submissions
+from autograder.reports.words import count
 from autograder.similarity import Comparison, Rules, Unread, compare, known_streams, read_class
 from autograder.similarity.page import similarity_html
 from autograder.similarity.table import pairs_csv
@@ -122,10 +123,9 @@ def _tell(compared: Comparison, unread: Sequence[Unread], out: Path, screen: Con
                 f"{pair.right_share:.0%}",
             )
         screen.print(table)
-    many = len(compared.pairs)
     screen.print(
-        f"{len(compared.works)} submissions compared, {len(unread)} not: "
-        f"{many} {'pair' if many == 1 else 'pairs'} to look at. A place to look, not a verdict."
+        f"{count(len(compared.works), 'submission')} compared, {len(unread)} not: "
+        f"{count(len(compared.pairs), 'pair')} to look at. A place to look, not a verdict."
     )
     screen.print(f"Page:  {out / 'similarity.html'}", markup=False, soft_wrap=True)
     screen.print(f"Table: {out / 'similarity.csv'}", markup=False, soft_wrap=True)

@@ -15,6 +15,7 @@ from autograder.similarity.fingerprints import (
     clear,
     covered,
     hashes,
+    telling,
     winnow,
 )
 from autograder.similarity.tiles import Index, Tile, index, tiles
@@ -22,7 +23,7 @@ from autograder.similarity.tokens import Codes, Stream
 
 _GAP = 3  # lines between two stretches that are shown as one
 _FEW = 7  # so many may share something, however small the class, before it counts as common
-_MOST = 20_000  # pairs laid side by side, of a class where everybody is a little like everybody
+_MOST = 50_000  # pairs laid side by side, of a class where everybody is a little like everybody
 
 
 @dataclass(frozen=True)
@@ -176,18 +177,26 @@ def _distinct(found: Sequence[Codes]) -> Codes:
 def _common(runs: Sequence[Codes], most: int) -> Codes:
     """The runs that more than so many works hold."""
     each = [np.unique(found) for found in runs]
-    values, counts = np.unique(
-        np.concatenate([np.zeros(0, dtype=np.uint64), *each]), return_counts=True
-    )
-    frequent: Codes = values[counts > most]
+    together = np.sort(np.concatenate([np.zeros(0, dtype=np.uint64), *each]))
+    # Sorted, a value that stands in more than so many places equals the one so many further on.
+    frequent: Codes = np.unique(together[:-most][together[:-most] == together[most:]])
     return frequent
+
+
+def _among(found: Codes, values: Codes) -> Flags:
+    """Which of the hashes are among sorted values; quicker here than ``np.isin``."""
+    if not len(values):
+        return np.zeros(len(found), dtype=np.bool_)
+    at = np.minimum(np.searchsorted(values, found), len(values) - 1)
+    same: Flags = values[at] == found
+    return same
 
 
 def _prepare(stream: Stream, found: Codes, explained: Codes, common: Codes) -> _Prepared:
     length = len(stream)
-    known = covered(np.isin(found, explained) | np.isin(found, common), length)
+    known = covered(_among(found, explained) | _among(found, common), length)
     known |= stream.codes == 0
-    usable: Flags = clear(known)
+    usable: Flags = clear(known) & telling(stream.codes)
     return _Prepared(
         own=int(length - known.sum()),
         prints=winnow(found, usable),
@@ -229,7 +238,7 @@ def _promising(
     fewest = np.minimum(prints[left], prints[right])
     # A stretch leaves a fingerprint in every window. Half of what is asked for is enough here,
     # since fingerprints are a sample.
-    by_share = counts / fewest / rules.share
+    by_share = counts / fewest / max(rules.share, 0.01)
     by_stretch = counts / max(1.0, (rules.stretch - RUN + 1) / WINDOW)
     promise = np.maximum(by_share, by_stretch)
     good = (np.minimum(own[left], own[right]) >= rules.least) & (promise >= 0.5)

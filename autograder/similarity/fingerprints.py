@@ -15,6 +15,7 @@ from autograder.similarity.tokens import Codes
 
 RUN = 16
 WINDOW = 5
+_KINDS = 5  # different symbols that a run needs; tables of numbers or texts have fewer
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # any odd number; nothing depends on which
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
 _SHIFT = np.uint64(32)
@@ -58,6 +59,15 @@ def clear(explained: Flags, run: int = RUN) -> Flags:
     before = np.concatenate([[0], np.cumsum(explained)])
     free: Flags = before[run:] == before[:-run]
     return free
+
+
+def telling(codes: Codes, run: int = RUN) -> Flags:
+    """For each run, whether it is more than a table of numbers or texts."""
+    if len(codes) < run:
+        return np.zeros(0, dtype=np.bool_)
+    rows = np.sort(sliding_window_view(codes, run), axis=1)
+    enough: Flags = (np.diff(rows, axis=1) != 0).sum(axis=1) >= _KINDS - 1
+    return enough
 
 
 def winnow(found: Codes, usable: Flags, window: int = WINDOW) -> Codes:

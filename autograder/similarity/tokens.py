@@ -3,7 +3,8 @@
 One scanner reads everything, so a file that is no Python (any more) gives nearly the same stream as
 the good one it was made from, and every version of Python gives the same. Names are all one symbol,
 and so are strings and numbers; keywords and operators stay. What carries no evidence is left out:
-comments, docstrings, imports, line breaks, indentation, semicolons, a comma before a bracket.
+comments, docstrings, imports, line breaks, indentation, semicolons, round brackets that only group,
+a comma before a closing bracket.
 """
 
 from __future__ import annotations
@@ -84,44 +85,46 @@ def stream(files: Mapping[str, str]) -> Stream:
 def scan(text: str) -> Iterator[tuple[str, int]]:
     """Yield the symbols of a text, each with its line."""
     statement: list[tuple[str, int]] = []
-    line, depth, fresh = 1, 0, True
-    for match in _SCAN.finditer(text):
-        kind, found = match.lastgroup, match[0]
-        if kind == "space":
-            line += found.count("\n")
-            continue
-        if kind == "newline":
-            line, fresh = line + 1, True
-        symbol = _symbol(kind, found)
-        broken = fresh and symbol in _BEGINS
-        if broken or (depth == 0 and symbol in ("\n", ";")):
+    brackets: list[bool] = []  # those that are open, and whether each stands in the stream
+    fresh = True
+    for symbol, line in symbols(text):
+        if (fresh and symbol in _BEGINS) or (symbol in ("\n", ";") and not brackets):
             yield from _evidence(statement)
-            statement, depth = [], 0
-        if kind != "newline" and (symbol != ";" or depth):
-            depth = _place(symbol, line, depth, statement)
-            fresh = False
-            line += found.count("\n")
+            statement, brackets = [], []
+        fresh = symbol == "\n"
+        if not fresh and (symbol != ";" or brackets):
+            _place(symbol, line, statement, brackets)
     yield from _evidence(statement)
 
 
-def _symbol(kind: str | None, found: str) -> str:
-    if kind == "name":
-        return found if found in _KEYWORDS else NAME
-    if kind == "text":
-        return TEXT
-    return NUMBER if kind == "number" else found
+def symbols(text: str) -> Iterator[tuple[str, int]]:
+    """Yield every symbol of a text and every line's end, each with its line."""
+    line = 1
+    for match in _SCAN.finditer(text):
+        kind, found = match.lastgroup, match[0]
+        if kind == "name":
+            yield found if found in _KEYWORDS else NAME, line
+        elif kind == "text":
+            yield TEXT, line
+        elif kind != "space":
+            yield NUMBER if kind == "number" else found, line
+        line += found.count("\n")
 
 
-def _place(symbol: str, line: int, depth: int, statement: list[tuple[str, int]]) -> int:
-    """Add a symbol to a statement; return how deep in brackets the next one is."""
-    if symbol in (")", "]", "}"):
-        if statement and statement[-1][0] == ",":
+def _place(symbol: str, line: int, statement: list[tuple[str, int]], brackets: list[bool]) -> None:
+    """Add a symbol to a statement, unless it is there for looks only."""
+    last = statement[-1][0] if statement else ""
+    kept = True
+    if symbol in ("(", "[", "{"):
+        # A bracket that calls nothing groups, and is there or not as its writer likes.
+        kept = symbol != "(" or last in (NAME, TEXT, ")", "]", "}")
+        brackets.append(kept)
+    elif symbol in (")", "]", "}"):
+        if last == ",":
             statement.pop()
-        depth = max(0, depth - 1)
-    elif symbol in ("(", "[", "{"):
-        depth += 1
-    statement.append((symbol, line))
-    return depth
+        kept = brackets.pop() if brackets else True
+    if kept:
+        statement.append((symbol, line))
 
 
 def _evidence(statement: list[tuple[str, int]]) -> list[tuple[str, int]]:
