@@ -200,7 +200,12 @@ class Grader:
         return result_of(test, status, message)
 
     def reference_passes(self, test: Test) -> bool:
-        """Whether the solution passes: then an odd exception in a test is due to odd values."""
+        """Whether the solution passes: then an odd exception in a test is due to odd values.
+
+        Where the solution is not at hand there are public tests only, which it is known to pass.
+        """
+        if not self.assignment.has_solutions:
+            return True
         try:
             return self.tester.run(test, load_reference(self.assignment)) is None
         except GraderFault:

@@ -293,6 +293,22 @@ def test_a_grader_that_fails_charges_nothing(contain: Contain, reference: dict[s
 
 
 @in_container
+def test_a_hidden_test_that_fails_itself_charges_nothing(
+    contain: Contain, reference: dict[str, str]
+) -> None:
+    """Its part is pending, the others are told, and the total is withheld."""
+    path = "source/course/solutions/01_networks/test_hidden.py"
+    text = (ROOT / "solutions" / "01_networks" / "test_hidden.py").read_text()
+    odd = '@part("dot")\ndef test_of_a_sum(student):\n    """It adds."""\n    raise KeyError(1)\n'
+    got = contain(reference, **{path: f"{text}\n\n{odd}"})
+    assert not got.total_is_shown
+    assert "pending" in got.results["output"]
+    assert "pending" in got.test("dot")["output"]
+    assert got.test("relu")["score"] == 4
+    assert "test_of_a_sum" in got.test("The grader failed")["output"]
+
+
+@in_container
 def test_a_grader_that_dies_charges_nothing(contain: Contain, reference: dict[str, str]) -> None:
     got = contain(reference, **{"source/python": "/bin/false\n"})
     pending(got, "The grader was stopped")

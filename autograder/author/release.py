@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from autograder.author.leaks import find_leaks
@@ -34,12 +35,20 @@ _RUBBISH = (
 _HEADER = "# Written by `course release`. It replaces the files listed here and no others.\n"
 
 
-def release(root: Path, target: Path) -> list[Path]:
+def release(
+    root: Path, target: Path, only: str = "", extra: Mapping[str, str] | None = None
+) -> list[Path]:
     """Write the tree that students get, and return its files, relative to the target.
 
     In a git checkout that is what git tracks; elsewhere, all but caches. A target that an earlier
     release wrote is brought up to date: its files are replaced, those of others (a ``.git``, say)
     stay.
+
+    Args:
+        root: The staff's copy of the course.
+        target: The folder to write.
+        only: The id of the one assignment to hand out; all by default.
+        extra: Texts of files that the root does not have.
 
     Raises:
         CourseError: The target holds something else, a stub is stale, or a secret would leak.
@@ -53,10 +62,14 @@ def release(root: Path, target: Path) -> list[Path]:
                 f"{stale[0].relative_to(root)} is not what its source gives. Run `course sync` "
                 "first: the released stubs must be the generated ones."
             )
-    files = students_files(root)
+    files = [path for path in students_files(root) if not only or belongs(path, only)]
     with tempfile.TemporaryDirectory() as folder:
         stage = Path(folder)
         _copy(files, root, stage)
+        for name, text in (extra or {}).items():
+            files.append(Path(name))
+            (stage / name).parent.mkdir(parents=True, exist_ok=True)
+            (stage / name).write_text(text, encoding="utf-8")
         leaks = find_leaks(assignments, stage)
         if leaks:
             shown = "\n".join(leaks[:20])
@@ -67,6 +80,14 @@ def release(root: Path, target: Path) -> list[Path]:
     listing = "".join(f"{path.as_posix()}\n" for path in files)
     (target / MARKER).write_text(_HEADER + listing, encoding="utf-8")
     return files
+
+
+def belongs(path: Path, only: str) -> bool:
+    """Whether a file is of one assignment, or of none."""
+    return path.parts[0] not in ("assignments", "lectures") or only in (
+        path.parts[1],
+        path.parts[1].removesuffix(".md"),
+    )
 
 
 def students_files(root: Path) -> list[Path]:
