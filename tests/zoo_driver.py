@@ -221,13 +221,18 @@ def show_python() -> None:
     Python may lie in a folder of root's own. In a mount namespace of this process an empty folder
     with nothing but Python in it is put over the first ancestor that others may not enter.
     """
+    closed = {
+        prefix: next((p for p in reversed(Path(prefix).parents) if not p.stat().st_mode & 1), None)
+        for prefix in {sys.base_prefix, sys.prefix}
+    }
+    if not any(closed.values()):
+        return
     linux.unshare(linux.CLONE_NEWNS)
     linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
-    for prefix in {sys.base_prefix, sys.prefix}:
-        closed = [p for p in reversed(Path(prefix).parents) if not p.stat().st_mode & 0o001]
-        if closed:
+    for prefix, ancestor in closed.items():
+        if ancestor is not None:
             source = os.open(prefix, os.O_PATH)
-            linux.mount("tmpfs", str(closed[0]), "tmpfs", linux.MS_NOSUID, "size=1m,mode=0755")
+            linux.mount("tmpfs", str(ancestor), "tmpfs", linux.MS_NOSUID, "size=1m,mode=0755")
             os.umask(0o022)
             os.makedirs(prefix)
             linux.mount(f"/proc/self/fd/{source}", prefix, None, linux.MS_BIND | linux.MS_REC)
