@@ -51,6 +51,8 @@ submission_8:
   - 7
   :created_at: *results
 submission_9:
+  :score: 1.0
+submission_10:
 """
 
 

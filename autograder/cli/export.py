@@ -51,7 +51,7 @@ def export(
     due: Annotated[str, typer.Option(help="When it was due, in UTC: 2026-03-01T23:59:59Z.")] = "",
     late: Annotated[str, typer.Option(help="'days: 10% a day, 3 at most'.")] = "",
     times: Annotated[
-        Path | None, typer.Option(help="CSV with student,submitted: times no platform gave.")
+        Path | None, typer.Option(help="CSV with student,submitted: these times count first.")
     ] = None,
     title: Annotated[str, typer.Option(help="Canvas: the assignment's title there.")] = "",
     allow_missing: Annotated[
