@@ -108,11 +108,15 @@ def _packed(git: Path, name: bytes) -> bytes | None:
     names = sorted(item.name for item in islice(os.scandir(folder), 10 * _MOST_PACKS))
     for file in [each for each in names if _INDEX.fullmatch(each)][:_MOST_PACKS]:
         index = open_inside(git, f"objects/pack/{file}")
-        pack = open_inside(git, f"objects/pack/{file.removesuffix('.idx')}.pack")
-        if index is None or pack is None:
+        if index is None:
             continue
-        with index, pack:
-            if (offset := _offset(index, name)) is not None:
+        with index:
+            if (offset := _offset(index, name)) is None:
+                continue
+            pack = open_inside(git, f"objects/pack/{file.removesuffix('.idx')}.pack")
+            if pack is None:
+                continue
+            with pack:
                 return _entry(index, pack, offset, len(name))
     return None
 
@@ -143,10 +147,7 @@ def _entry(index: BinaryIO, pack: BinaryIO, offset: int, width: int) -> bytes:
     while len(deltas) < _LONGEST_CHAIN and sum(map(len, deltas)) <= _MOST_DELTAS:
         pack.seek(offset)
         head = pack.read(20 + width)
-        kind, size, at = head[0] >> 4 & 7, head[0] & 15, 1
-        while head[at - 1] & 0x80:
-            size |= (head[at] & 0x7F) << 7 * at - 3
-            at += 1
+        kind, at = head[0] >> 4 & 7, _past_size(head, 0)  # sizes are said; the hash is the check
         base: int | None = None
         if kind == _OFFSET_DELTA:
             back, at = _back(head, at)
@@ -158,8 +159,6 @@ def _entry(index: BinaryIO, pack: BinaryIO, offset: int, width: int) -> bytes:
             raise Unreadable("what its branch names is no commit")
         pack.seek(offset + at)
         data = _inflate(pack, MOST_COMMIT)
-        if len(data) != size:
-            raise _Damaged
         if kind == _COMMIT:
             return _rebuilt(data, deltas)
         if base is None or base <= 0:
