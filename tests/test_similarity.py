@@ -205,6 +205,19 @@ def test_the_stub_the_reference_and_its_variants_explain_themselves(
     assert pairs(compare(alike, without, Rules())) == {("agate", "beryl")}
 
 
+def test_code_that_everybody_was_given_explains_itself(
+    assignment: Assignment, known: list[Stream]
+) -> None:
+    lecture = assignment.lecture.read_text("utf-8").split("```{code-cell}")[1:]
+    cells = "\n".join(cell.split("```")[0].partition("\n")[2] for cell in lecture)
+    play = (assignment.folder / "play.py").read_text("utf-8")
+    for given_out in (cells, play):
+        assert len(words(given_out)) > 300
+        alike = [work(name, {"vectors.py": given_out}) for name in ("agate", "beryl")]
+        assert len(compare(alike, [], Rules()).pairs) == 1
+        assert compare(alike, known, EVERYTHING).pairs == ()
+
+
 def test_what_many_have_is_common_and_what_seven_have_is_not(assignment: Assignment) -> None:
     for many, named in ((7, 21), (8, 0)):
         works = [work(f"s{i}", written(assignment, AGATE)) for i in range(many)]

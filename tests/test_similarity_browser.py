@@ -92,8 +92,9 @@ def test_the_keyboard_opens_and_closes_a_pair(page, key):
 def test_both_sides_are_there_in_full_and_marked(page):
     page.click(f"{FIRST} td.number")
     sides = page.js(
-        "return [...document.querySelectorAll('.side')].map(s => [s.querySelector('h3').textContent,"
-        " s.querySelectorAll('.exact').length, s.querySelectorAll('.text').length,"
+        "return [...document.querySelectorAll('.side')].map(s => ["
+        "s.querySelector('h3').textContent, s.querySelectorAll('.exact').length,"
+        " s.querySelectorAll('.text').length,"
         " [...s.querySelectorAll('.exact .text')].map(t => t.textContent).join('\\n')])"
     )
     assert len(sides) == 2

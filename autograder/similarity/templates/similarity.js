@@ -74,9 +74,10 @@
   const draw = (index) => {
     data ??= JSON.parse(document.getElementById("data").textContent);
     const pair = data.pairs[index];
-    const files = data.works[pair.left].files;
-    const stretches = pair.regions.map(([at, first, last, , low, high], region) => {
-      const lines = `${region + 1}: ${files[at][0]} ${first}–${last} and ${low}–${high}`;
+    const named = (which, at) => data.works[which].files[at][0];
+    const stretches = pair.regions.map(([at, first, last, there, low, high], region) => {
+      const [one, other] = [named(pair.left, at), named(pair.right, there)];
+      const lines = `${region + 1}: ${one} ${first}–${last} and ${one === other ? "" : `${other} `}${low}–${high}`;
       return make("li", "", link(index, region, 0, lines, `Show stretch ${lines}`));
     });
     return make(
