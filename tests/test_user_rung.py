@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -172,12 +173,14 @@ def test_the_zygote_takes_it_along() -> None:
     sandbox = start()
     process = run(sandbox, WHO)
     started = descendants() - before
+    folder = Path(os.readlink(f"/proc/{throwaway.processes_of(uid_of(process))[0]}/cwd"))
     process.zygote.process.kill()
     process.zygote.process.wait()
     deadline = time.monotonic() + 5
     while any(map(is_running, started)) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert [pid for pid in started if is_running(pid)] == []
+    shutil.rmtree(folder.parent.parent)  # what the next holder of the id would do
 
 
 def test_an_id_that_is_held_is_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,6 +208,25 @@ def test_whoever_is_still_there_is_evicted(monkeypatch: pytest.MonkeyPatch) -> N
     finally:
         squatter.kill()
         squatter.returncode = squatter.returncode or -signal.SIGKILL  # collected by ``Children``
+
+
+def test_the_folder_of_a_killed_grader_goes_with_its_next_holder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(throwaway, "LAST", throwaway.FIRST + 1)
+    children = throwaway.Children()
+    one = throwaway.claim(children)
+    one.settle()
+    one.held.close()  # as when the process that held it dies
+    foreign = Path(tempfile.mkdtemp(prefix=throwaway._prefix(one.uid)))
+    os.chown(foreign, 1000, 1000)
+    try:
+        two = throwaway.claim(children)
+        assert not Path(one.outer).exists()
+        assert foreign.exists()
+        two.leave()
+    finally:
+        foreign.rmdir()
 
 
 KILLS = """

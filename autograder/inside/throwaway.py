@@ -25,6 +25,7 @@ from autograder.inside import linux
 
 FIRST, LAST = 60706, 60999  # systemd's list of ids says that nobody uses these; see walls.become
 _SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock", "/run/shm")
+_BASES = ("/tmp", "/var/tmp", "/")
 _KILL_SECONDS = 10.0
 _UNSAFE = 72  # how the process that kills ends when it might kill others
 
@@ -80,8 +81,8 @@ class Throwaway:
 
     def settle(self) -> None:
         """Make the folder."""
-        base = next(path for path in ("/tmp", "/var/tmp", "/") if os.access(path, os.W_OK))
-        self.outer = tempfile.mkdtemp(prefix="course-", dir=base)
+        base = next(path for path in _BASES if os.access(path, os.W_OK))
+        self.outer = tempfile.mkdtemp(prefix=_prefix(self.uid), dir=base)
         os.chmod(self.outer, 0o711)
         self.folder = os.path.join(self.outer, "box")
         os.mkdir(self.folder, 0o700)
@@ -150,8 +151,23 @@ def claim(children: Children) -> Throwaway:
         taken = Throwaway(uid, held)
         if processes_of(uid):  # of a grader that was killed itself
             taken.kill(children)
+        remove_folders(uid)
         return taken
     raise OSError(f"no user id between {FIRST} and {LAST} is free")
+
+
+def _prefix(uid: int) -> str:
+    return f"course-{uid}-"
+
+
+def remove_folders(uid: int) -> None:
+    """Remove the folders of an id that nobody holds: of graders that were killed themselves."""
+    for base in _BASES:
+        for name in os.listdir(base):
+            path = os.path.join(base, name)
+            if name.startswith(_prefix(uid)) and os.lstat(path).st_uid == 0:
+                shutil.rmtree(path, ignore_errors=True)
+                sweep(base, uid)
 
 
 def processes_of(uid: int) -> list[int]:

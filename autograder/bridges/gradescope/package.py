@@ -70,6 +70,7 @@ def contents(assignment: Assignment, root: Path, container: Container) -> dict[s
         "policy": container.policy,
         "seconds": container.minutes * 60 - 2 * _MARGIN_SECONDS,
         "memory_mb": container.memory_mb,
+        "torch": "torch" in imported,
     }
     texts = {
         "requirements.txt": requirements(root, imported),

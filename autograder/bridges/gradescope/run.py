@@ -26,7 +26,7 @@ from autograder.sandbox.rungs import PROCESS, Sandbox, open_sandbox
 from autograder.student.runner import Runner
 
 SETTINGS = "settings.json"
-_OWN_MB = {"torch": 500, "": 160}  # what tests, sandbox and a warm interpreter need themselves
+_OWN_MB = {True: 500, False: 160}  # what tests and sandbox need themselves, with torch or without
 _LEAST_MB = 96
 
 
@@ -50,13 +50,15 @@ def grade(root: Path, folder: Path, settings: dict[str, Any], began: float) -> R
     Args:
         root: The course, or what the zip holds of it.
         folder: What the student handed in.
-        settings: ``assignment``, ``seconds``, ``memory_mb``.
+        settings: ``assignment``, ``seconds``, ``memory_mb``, ``torch``.
         began: When the time began to run, as ``time.monotonic`` tells it.
 
     Raises:
         GraderFault: The grader itself failed.
     """
-    assignment = fitted(load(settings["assignment"], root), settings["memory_mb"])
+    assignment = fitted(
+        load(settings["assignment"], root), settings["memory_mb"], settings["torch"]
+    )
     sandbox = open_sandbox(assignment.libraries)
     try:
         if sandbox.rung == PROCESS:
@@ -79,10 +81,9 @@ def timed(tester: Tester, sandbox: Sandbox, deadline: float) -> TimedGrader:
     return grader
 
 
-def fitted(assignment: Assignment, container_mb: int) -> Assignment:
+def fitted(assignment: Assignment, container_mb: int, torch: bool) -> Assignment:
     """Give the submission no more memory than the container has left."""
-    own = _OWN_MB["torch" if "torch" in assignment.libraries else ""]
-    left = max(_LEAST_MB, container_mb - own)
+    left = max(_LEAST_MB, container_mb - _OWN_MB[torch])
     limits = replace(assignment.limits, memory_mb=min(assignment.limits.memory_mb, left))
     return replace(assignment, limits=limits)
 
