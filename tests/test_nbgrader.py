@@ -26,8 +26,10 @@ import nbformat
 import pytest
 
 from autograder.author import notebooks
+from autograder.bridges.nbgrader.collected import find_collected, stage
 from autograder.bridges.nbgrader.sources import source_notebook
 from autograder.course import STAFF, assignment_ids, find
+from autograder.intake import read_entry
 from autograder.mistakes import apply, load_mistakes, reference_texts
 from tests.conftest import ROOT
 from tests.course_tree import Course
@@ -399,6 +401,38 @@ def test_every_assignment_s_source_becomes_its_stubs(
     stubs = {file: (assignment.folder / file).read_text("utf-8") for file in assignment.files}
     assert notebooks.to_files(made) == stubs
     assert not any("SOLUTION" in cell.source for cell in made.cells)
+
+
+@pytest.mark.parametrize(
+    ("damage", "solved"),
+    [("nothing", True), ("doubled", True), ("lost", True), ("odd", True), ("broken", False)],
+)
+def test_nbgrader_s_copy_has_each_marked_cell_once(
+    damage: str, solved: bool, tree: Path, tmp_path: Path
+) -> None:
+    assignment = find("01", tree)
+    released = source_notebook(assignment)
+    good = notebooks.fill(released, texts_of(School(tree))["beryl"])
+    texts = {
+        "nothing": json.dumps(good),
+        "doubled": json.dumps(doubled(good)),
+        "lost": json.dumps({**good, "cells": [c for c in good["cells"] if not is_marked(c)]}),
+        "odd": json.dumps({**good, "cells": [*good["cells"], {"source": [3]}]}),
+        "broken": "[]",
+    }
+    hand_in(tmp_path / "submitted/agate", f"{ID}.ipynb", texts[damage])
+    [work] = find_collected(tmp_path, assignment)
+    stage(work, read_entry(work.entry, assignment), released, {"a.txt": "b"}, tmp_path / "to")
+    assert (tmp_path / "to/agate" / ID / "a.txt").read_text() == "b"
+    made = notebooks.read((tmp_path / "to/agate" / ID / f"{ID}.ipynb").read_text("utf-8"))
+    marked = [(c["metadata"], c["source"]) for c in made["cells"] if is_marked(c)]
+    assert marked == [(c["metadata"], c["source"]) for c in released["cells"] if is_marked(c)]
+    theirs = notebooks.to_files(good if solved else released)
+    assert notebooks.to_files(made) == theirs
+
+
+def is_marked(cell: dict[str, Any]) -> bool:
+    return bool(cell["metadata"].get("nbgrader", {}).get("grade"))
 
 
 def test_what_is_no_nbgrader_course_is_said(course: Course, tree: Path) -> None:

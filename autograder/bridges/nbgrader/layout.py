@@ -30,6 +30,8 @@ c.GenerateAssignment.preprocessors = generating()
 # Where `nbgrader autograde` finds the hidden tests. Students have no such file, and no solutions.
 os.environ[{staff!r}] = {root!r}
 c.Execute.timeout = 120  # seconds that a cell may take
+# As in the sandbox: with more threads, torch on a busy machine is many times slower.
+os.environ["OMP_NUM_THREADS"] = "1"
 '''
 _LEFT_OUT = ("notebook.ipynb", "play.py", "__pycache__")
 
