@@ -262,6 +262,25 @@ def test_work_done_alone_is_not_named(assignment: Assignment, known: list[Stream
     assert compare(alone, known, EVERYTHING).pairs == ()
 
 
+def test_a_little_in_common_is_not_named_unless_one_asks() -> None:
+    little = "def dot(a, b):" + AGATE["dot"]
+    works = [work(name, {"x.py": many_lines(i, 80) + little}) for i, name in enumerate("ab")]
+    assert compare(works, [], Rules()).pairs == ()
+    [pair] = compare(works, [], EVERYTHING).pairs
+    assert 40 < pair.longest < 60 <= pair.symbols
+    assert len(compare(works, [], Rules(stretch=pair.longest)).pairs) == 1
+    assert len(compare(works, [], Rules(share=pair.share)).pairs) == 1
+    assert compare(works, [], Rules(share=pair.share + 0.01)).pairs == ()
+
+
+@pytest.mark.parametrize(
+    ("symbols", "share", "longest", "named"),
+    [(60, 0.3, 20, True), (59, 0.9, 59, False), (60, 0.29, 59, False), (60, 0.0, 60, True)],
+)
+def test_when_a_pair_is_named(symbols: int, share: float, longest: int, named: bool) -> None:
+    assert Rules().name(symbols, share, longest) is named
+
+
 def test_half_of_it_copied_is_found_most_times(assignment: Assignment, known: list[Stream]) -> None:
     found = 0
     cases = list(itertools.permutations((AGATE, BERYL, CITRINE), 2)) * 3
@@ -291,6 +310,16 @@ def _shift(left: dict[str, str], right: dict[str, str]) -> int:
     return lines[1] - lines[0]
 
 
+def test_a_stretch_ends_where_its_file_ends() -> None:
+    first, second = many_lines(1, 40), many_lines(2, 40)
+    split = {"a.py": first, "b.py": second}
+    pair = compare([work("a", split), work("b", {"c.py": first + second})], [], Rules()).pairs[0]
+    assert {tile.left_file for tile in pair.tiles} == {"a.py", "b.py"}
+    for tile in (*pair.tiles, *pair.regions):
+        assert 1 <= tile.left[0] <= tile.left[1] <= split[tile.left_file].count("\n")
+    assert pair.left_share > 0.99
+
+
 def test_groups_hang_together(assignment: Assignment, known: list[Stream]) -> None:
     files = written(assignment, AGATE)
     works = [work(f"s{i}", disguised(files, i)) for i in range(3)]
@@ -299,6 +328,9 @@ def test_groups_hang_together(assignment: Assignment, known: list[Stream]) -> No
     compared = compare(works, known, Rules())
     assert compared.groups == [[0, 1, 2]]
     assert len(compared.pairs) == 4
+    assert [each.symbols for each in compared.pairs] == sorted(
+        (each.symbols for each in compared.pairs), reverse=True
+    )
 
 
 # The page and the table

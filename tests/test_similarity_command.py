@@ -103,6 +103,16 @@ def test_code_that_was_handed_out_is_set_aside(course: Course, tree: Path) -> No
     assert "No two submissions share more" in (tree / "out/similarity.html").read_text()
 
 
+def test_one_can_ask_for_more_and_for_less(course: Course, tree: Path) -> None:
+    for number, name in enumerate(("agate", "beryl")):
+        text = many_lines(number, 80) + many_lines(9, 12)
+        hand_in(tree / "submissions", name, {"vectors.py": text + "\n\ndef dot(a, b): pass\n"})
+    words = ("similarity", "submissions", "-a", "01", "--out", "out")
+    assert "1 pair to look at" in course(*words).stdout
+    fewer = course(*words, "--stretch", "1000", "--share", "0.9")
+    assert "0 pairs to look at" in fewer.stdout
+
+
 def test_students_without_solutions_and_work_that_cannot_be_read(
     course: Course, tree: Path
 ) -> None:
