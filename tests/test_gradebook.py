@@ -155,6 +155,7 @@ def test_two_reports_of_one_student_stop_the_export(
 @pytest.mark.parametrize(
     ("submitted", "left"),
     [
+        ("2026-02-01T00:00:00Z", 80.0),
         ("2026-03-01T23:59:59Z", 80.0),
         ("2026-03-02T00:00:00Z", 72.0),
         ("2026-03-02T00:59:59+01:00", 80.0),
@@ -167,6 +168,12 @@ def test_every_day_begun_costs_a_share(submitted: str, left: float) -> None:
     rule = read_rule("2026-03-01T23:59:59Z", "days: 10% a day, 3 at most")
     assert rule is not None
     assert rule.apply(80, read_time(submitted, "here")) == left
+
+
+def test_no_score_falls_below_nothing() -> None:
+    rule = read_rule("2026-03-01T23:59:59Z", "days: 40% a day")
+    assert rule is not None
+    assert rule.apply(80, read_time("2026-03-31T00:00:00Z", "here")) == 0
 
 
 @pytest.mark.parametrize("due", ["2026-03-01", "0001-01-01T00:00+14:00", "soon", "12:00"])
@@ -279,6 +286,9 @@ def test_what_is_no_report_is_named(course: Course, tree: Path, graded: Path) ->
         assert "onyx.json is no report" in done.stderr
         assert "Traceback" not in done.stderr
     assert "holds no reports" in course("export", "assignments", *words[2:]).stderr
+    (graded / "onyx.json").unlink()
+    put(graded, report("onyx", assignment="02_backprop"))
+    assert "several assignments" in course(*words).stderr
 
 
 def test_reading_reports_shows_how_far_it_is(
