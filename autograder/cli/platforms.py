@@ -113,8 +113,10 @@ def _write_template(chosen: Assignment, folder: Path) -> None:
 
     if is_draft(chosen.folder):
         raise CourseError(f"{chosen.id} is a draft, which students do not get yet.")
-    files = release(find_root(), folder, chosen.id, {WORKFLOW: workflow(chosen)})
-    console().print(
+    screen = console()
+    with screen.status("Looking for what students must not get, then writing ..."):
+        files = release(find_root(), folder, chosen.id, {WORKFLOW: workflow(chosen)})
+    screen.print(
         f"{folder}: {len(files)} files. Push it to GitHub, mark the repository as a template "
         f"(Settings), and choose it in Classroom. Protect there: {WORKFLOW}, autograder/**, "
         f"assignments/{chosen.id}/test_public.py.",
@@ -126,7 +128,8 @@ def _report_public(chosen: Assignment) -> int:
     """Run the public tests and hand the result to the reporter; return the exit code."""
     from autograder.bridges import classroom
 
-    report = None
+    report, screen = None, console()
+    screen.print(f"Running the public tests of {chosen.id} ...")
     try:
         report = classroom.grade_public(chosen)
         result = classroom.result_of(report, chosen)
@@ -138,13 +141,13 @@ def _report_public(chosen: Assignment) -> int:
     if summary and report is not None:
         classroom.write_summary(report, chosen, Path(summary))
     for test in result["tests"]:
-        console().print(f"{test['status']:5} {test['score']:>5g}  {test['name']}", markup=False)
+        screen.print(f"{test['status']:5} {test['score']:>5g}  {test['name']}", markup=False)
     if report is not None:
-        console().print(
+        screen.print(
             f"{report.score:g} of {report.points:g} points of the public tests, sandbox rung "
             f"{report.rung}. The hidden tests run when marks are given.",
             markup=False,
         )
     if not output:
-        console().print("GITHUB_OUTPUT names no file, so nothing was handed to a reporter.")
+        screen.print("GITHUB_OUTPUT names no file, so nothing was handed to a reporter.")
     return 3 if result["status"] == "error" else 0
