@@ -348,6 +348,8 @@ def test_hostile_names_and_code_stay_text(assignment: Assignment, known: list[St
     assert "<img" not in page
     assert "\x1b" not in page
     assert "\u202e" not in page
+    assert "\\u001b" not in page  # nor as JSON writes it
+    assert "\\u202e" not in page
     assert page.count("<script") == page.count("</script>") == 2
     row = pairs_csv(compared).split("\n")[1]
     assert row.startswith("\"'=cmd")

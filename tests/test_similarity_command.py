@@ -120,12 +120,14 @@ def test_students_without_solutions_and_work_that_cannot_be_read(
     files = written(assignment, CITRINE)
     hand_in(tree / "submissions", "agate", files)
     hand_in(tree / "submissions", "beryl", disguised(files, 1))
+    for name in ("dolomite", "epidote"):
+        hand_in(tree / "submissions", name, written(assignment, {"dot": AGATE["dot"]}))
     (tree / "submissions" / "citrine.zip").write_bytes(b"PK\x03\x04 no zip")
     for path in (tree / "solutions" / "01_networks").iterdir():
         path.unlink()
     done = course("similarity", "submissions", "-a", "01", "--out", "out")
     assert done.returncode == 0, done.stderr
-    assert "2 submissions compared, 1 not: 1 pair to look at" in done.stdout
+    assert "4 submissions compared, 1 not: 1 pair to look at" in done.stdout
     page = (tree / "out/similarity.html").read_text()
     assert "citrine" in page
     assert "damaged" in page
