@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from autograder.author.matrix import matrix_markdown
 from autograder.author.proofs import stale_proofs
 from autograder.author.verification import Verification
-from autograder.author.verify import main, matrix_markdown, render, verify
+from autograder.author.verify import verify
+from autograder.author.verify_view import render
 from autograder.course import CourseError, assignment_ids, load
 from tests.verify_course import EQUIVALENT, NAME, Tiny
 
@@ -381,15 +386,37 @@ class TestPaper:
             tiny.verify()
 
 
-def test_on_its_own(
-    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    monkeypatch.chdir(tiny.root)
-    assert main(["1", "--no-sandbox", "--matrix"]) == 0
-    assert "## 01_tiny: Tiny things" in capsys.readouterr().out
+def command(tiny: Tiny, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "autograder", "verify", *words],
+        cwd=tiny.root,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "110", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_as_a_command(tiny: Tiny):
+    """What is found decides the exit code; proofs are written for what is done, and only then."""
+    (tiny.root / "README.md").write_text(
+        "<!-- proofs: written by `course verify --write` -->\n<!-- end of proofs -->\n"
+    )
+    matrix = tiny.staff / "matrix.md"
+    done = command(tiny, "1", "--no-sandbox", "--write")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nothing to mend" in done.stdout
+    assert "## 01_tiny: Tiny things" in matrix.read_text()
+    matrix.unlink()
     (tiny.own / "README.md").unlink()
-    assert main(["tiny", "--no-sandbox"]) == 1
-    assert main(["nine"]) == 2
+    found = command(tiny, "tiny", "--no-sandbox", "--write")
+    assert found.returncode == 1
+    assert "to mend" in found.stdout
+    assert not matrix.exists()
+    none = command(tiny, "nine")
+    assert none.returncode == 2
+    assert "no assignment" in none.stderr
+    assert "Traceback" not in none.stderr
 
 
 def test_progress_is_told(tiny: Tiny):

@@ -1,13 +1,7 @@
-"""Proves that an assignment is done: ``course verify NN``.
-
-``python -m autograder.author.verify 01`` runs it on its own. The exit code is 0 when there is
-nothing to mend, 1 when there is, 2 when the assignment cannot be verified at all.
-"""
+"""Proves that an assignment is done: ``course verify NN``."""
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable, Iterator
 
 from autograder.author import marks
@@ -16,20 +10,16 @@ from autograder.author.catches import Mistakes, Mutants
 from autograder.author.doctests import run_doctests
 from autograder.author.judge import Judge
 from autograder.author.lint import lint
-from autograder.author.matrix import matrix_markdown
 from autograder.author.sabotage import KINDS
 from autograder.author.seeds import seeds
 from autograder.author.sync import sync
 from autograder.author.verification import Finding, PartProof, Verification
-from autograder.author.verify_view import render
-from autograder.course import Assignment, CourseError, find, find_root
+from autograder.course import Assignment, CourseError
 from autograder.faults import GraderFault
 from autograder.grader import Grader
 from autograder.mistakes import load_variants
 from autograder.plugin import Tester, run_session
 from autograder.sandbox.rungs import Sandbox, open_sandbox
-
-__all__ = ["Verification", "matrix_markdown", "render", "verify"]
 
 Report = Callable[[str], None]
 
@@ -163,32 +153,3 @@ def _notes(bench: Bench, rung: str) -> Iterator[str]:
                 "should be ten times what it needs."
             )
     yield f"Sandbox: {rung}."
-
-
-def main(words: list[str]) -> int:
-    """Verify one assignment, or several, and print what was found."""
-    from rich.console import Console
-
-    console = Console()
-    worst = 0
-    for name in [word for word in words if not word.startswith("-")]:
-        start = time.perf_counter()
-        try:
-            found = verify(
-                find(name, find_root()),
-                lambda line: print(f"… {line}", file=sys.stderr),
-                sandbox="--no-sandbox" not in words,
-            )
-        except CourseError as error:
-            print(error, file=sys.stderr)
-            return 2
-        console.print(render(found))
-        if "--matrix" in words:
-            print(matrix_markdown(found))
-        print(f"{time.perf_counter() - start:.1f} s", file=sys.stderr)
-        worst = max(worst, 0 if found.ok else 1)
-    return worst
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

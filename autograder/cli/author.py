@@ -37,8 +37,8 @@ def verify(
     Prints a table of the parts. The exit code is 1 when there is any finding.
     """
     from autograder.author.proofs import write_proofs
-    from autograder.author.verify import render
     from autograder.author.verify import verify as prove
+    from autograder.author.verify_view import render
 
     screen = console()
     chosen = [assignment(name) for name in names] if names else load_all(find_root())
