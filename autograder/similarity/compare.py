@@ -23,6 +23,7 @@ from autograder.similarity.tokens import Codes, Stream
 
 _GAP = 3  # lines between two stretches that are shown as one
 _FEW = 7  # so many may share something, however small the class, before it counts as common
+_NONE: Codes = np.zeros(0, dtype=np.uint64)  # so that there is always something to put together
 _MOST = 50_000  # pairs laid side by side, of a class where everybody is a little like everybody
 
 
@@ -153,7 +154,7 @@ def compare(
     """
     ordered = sorted(works, key=lambda work: work.student)
     runs = [hashes(work.stream.codes) for work in ordered]
-    explained = _distinct([hashes(each.codes) for each in known])
+    explained = np.unique(np.concatenate([_NONE, *(hashes(each.codes) for each in known)]))
     common = _common(runs, max(_FEW, int(rules.common * len(ordered))))
     prepared = [
         _prepare(work.stream, found, explained, common)
@@ -170,14 +171,10 @@ def compare(
     return Comparison(tuple(ordered), tuple(each.own for each in prepared), tuple(pairs))
 
 
-def _distinct(found: Sequence[Codes]) -> Codes:
-    return np.unique(np.concatenate([np.zeros(0, dtype=np.uint64), *found]))
-
-
 def _common(runs: Sequence[Codes], most: int) -> Codes:
     """The runs that more than so many works hold."""
     each = [np.unique(found) for found in runs]
-    together = np.sort(np.concatenate([np.zeros(0, dtype=np.uint64), *each]))
+    together = np.sort(np.concatenate([_NONE, *each]))
     # Sorted, a value that stands in more than so many places equals the one so many further on.
     frequent: Codes = np.unique(together[:-most][together[:-most] == together[most:]])
     return frequent
@@ -210,7 +207,7 @@ def _candidates(prepared: Sequence[_Prepared], rules: Rules) -> list[tuple[int, 
         [np.zeros(0, dtype=np.intp)]
         + [np.full(len(each.prints), at, dtype=np.intp) for at, each in enumerate(prepared)]
     )
-    prints = np.concatenate([np.zeros(0, dtype=np.uint64)] + [each.prints for each in prepared])
+    prints = np.concatenate([_NONE, *(each.prints for each in prepared)])
     order = np.lexsort((owner, prints))
     owner, prints = owner[order], prints[order]
     starts = np.concatenate([[0], np.flatnonzero(np.diff(prints)) + 1, [len(prints)]])
