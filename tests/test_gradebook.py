@@ -298,3 +298,8 @@ def test_reading_reports_shows_how_far_it_is(
     assert course(*words).stdout == "2 grades: graded/csv.csv\n"
     monkeypatch.setenv("FORCE_COLOR", "1")  # as in a terminal
     assert "Reading reports" in course(*words).stdout
+
+
+def test_a_report_of_a_group_comes_back_as_it_was() -> None:
+    made = report("pair", members=(("id:1", "email:a@example.org"), ("id:2",)), timing="said")
+    assert from_json(to_json(made)) == made
