@@ -19,7 +19,7 @@ from autograder.course import Assignment, find
 from autograder.mistakes import apply, load_variants, reference_texts
 from autograder.similarity import Comparison, Rules, Unread, Work, compare, known_streams
 from autograder.similarity.fingerprints import RUN, WINDOW, clear, covered, hashes, winnow
-from autograder.similarity.page import similarity_html
+from autograder.similarity.page import MOST_PAIRS, similarity_html
 from autograder.similarity.table import pairs_csv
 from autograder.similarity.tiles import index, tiles
 from autograder.similarity.tokens import Stream, scan, stream, symbols
@@ -353,3 +353,15 @@ def test_hostile_names_and_code_stay_text(assignment: Assignment, known: list[St
     assert page.count("<script") == page.count("</script>") == 2
     row = pairs_csv(compared).split("\n")[1]
     assert row.startswith("\"'=cmd")
+
+
+def test_the_page_shows_the_first_pairs_and_the_table_all(assignment: Assignment) -> None:
+    text = {"vectors.py": many_lines(1, 40)}
+    works = [work(f"s{i:02}", text) for i in range(21)]
+    rules = Rules(common=1.0)
+    compared = compare(works, [], rules)
+    assert len(compared.pairs) == 210
+    page = similarity_html(compared, [], assignment, rules, engine_version="0.1.0")
+    assert page.count('<tr class="twosome"') == MOST_PAIRS == 200
+    assert "200 pairs of 210; the rest is in similarity.csv" in page
+    assert len(pairs_csv(compared).splitlines()) == 211

@@ -24,7 +24,6 @@ from autograder.similarity.tokens import Codes, Stream
 _GAP = 3  # lines between two stretches that are shown as one
 _FEW = 7  # so many may share something, however small the class, before it counts as common
 _NONE: Codes = np.zeros(0, dtype=np.uint64)  # so that there is always something to put together
-_MOST = 50_000  # pairs laid side by side, of a class where everybody is a little like everybody
 
 
 @dataclass(frozen=True)
@@ -240,7 +239,7 @@ def _promising(
     promise = np.maximum(by_share, by_stretch)
     good = (np.minimum(own[left], own[right]) >= rules.least) & (promise >= 0.5)
     left, right, promise = left[good], right[good], promise[good]
-    order = np.lexsort((right, left, -promise))[:_MOST]
+    order = np.lexsort((right, left, -promise))
     return list(zip(left[order].tolist(), right[order].tolist(), strict=True))
 
 
