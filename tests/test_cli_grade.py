@@ -159,7 +159,7 @@ def test_a_killed_batch_goes_on_where_it_stopped(
         (("nowhere", "-a", "01"), "is no folder"),
         ((".", "-a", "17"), "no assignment"),
         (("empty", "-a", "01"), "no submissions"),
-        (("submissions", "-a", "01", "--rung", "moat"), "namespaces, process"),
+        (("submissions", "-a", "01", "--rung", "moat"), "namespaces, user, process"),
         (("submissions", "-a", "01", "--rung", "process"), "--allow-weak-sandbox"),
     ],
 )
