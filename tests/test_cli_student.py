@@ -12,7 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from autograder.cli.app import app
 from tests.course_tree import Course, heed_interrupts, solve
 
 
@@ -213,13 +215,11 @@ def test_watch_runs_the_touched_part_again(course: Course, tree: Path) -> None:
     assert "one_hot" not in again
 
 
-@pytest.mark.parametrize(
-    "command",
-    "check hint solution status play lab grade doctor demo verify sync release".split(),
-)
+@pytest.mark.parametrize("command", sorted(get_command(app).commands))
 def test_every_command_teaches(course: Course, command: str) -> None:
     done = course(command, "--help")
     assert done.returncode == 0
+    assert f"python3 course.py {command}" in done.stdout
     assert len(done.stdout) > 200
 
 

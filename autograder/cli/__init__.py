@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 
 def main() -> None:
@@ -16,7 +17,7 @@ def main() -> None:
     from autograder.faults import GraderFault
 
     try:
-        app()
+        app(prog_name=_typed())
     except CourseError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
@@ -27,3 +28,10 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
+
+
+def _typed() -> str:
+    """What a person types for the command, for help to say: the launcher works everywhere."""
+    if Path(sys.argv[0]).stem == "course":
+        return "course"
+    return "python course.py" if sys.platform == "win32" else "python3 course.py"
