@@ -67,7 +67,7 @@ def make_root(root: Path) -> None:
         (root / "dev" / name).touch()
         linux.mount(f"/dev/{name}", str(root / "dev" / name), None, linux.MS_BIND)
     for name in ("tmp", "var/tmp", "dev/shm", "run/lock", "proc"):
-        (root / name).mkdir(parents=True)
+        (root / name).mkdir(parents=True, exist_ok=True)  # Python may lie in one
         (root / name).chmod(0o1777)
     linux.mount("proc", str(root / "proc"), "proc", 0)
 
@@ -153,6 +153,11 @@ class Meter:
         return self.peak / 1024
 
 
+def shared(root: Path) -> set[str]:
+    """What lies in the places where anybody may write."""
+    return {str(p) for name in ("tmp", "var/tmp", "dev/shm") for p in (root / name).iterdir()}
+
+
 def run(case: dict[str, Any], root: Path) -> dict[str, Any]:
     """Run a case and return what was measured."""
 
@@ -173,6 +178,7 @@ def run(case: dict[str, Any], root: Path) -> dict[str, Any]:
     del environment["COURSE_PYTHON"]
     for name, text in case["replaced"].items():
         (place / name).write_text(text)
+    before = shared(root)
     meter = Meter(root / "proc")
     began = time.monotonic()
     with (out / "stdout.txt").open("wb") as log:
@@ -188,7 +194,7 @@ def run(case: dict[str, Any], root: Path) -> dict[str, Any]:
         "seconds": time.monotonic() - began,
         "peak_mb": meter.stop(),
         "processes": [path.name for path in (root / "proc").glob("[0-9]*") if path.name != "1"],
-        "left": [str(p) for name in ("tmp", "var/tmp", "dev/shm") for p in (root / name).iterdir()],
+        "left": sorted(shared(root) - before),
         "modes": {
             path.name: oct(path.stat().st_mode & 0o777)
             for path in (place / "source", place / "results", place / "submission_metadata.json")
