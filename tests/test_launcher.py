@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.course_tree import heed_interrupts
+
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = getattr(sys, "_base_executable", sys.executable)  # what a person starts course.py with
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals and paths of POSIX")
@@ -386,7 +388,12 @@ def test_the_next_start_repairs_what_a_killed_one_left(
 ) -> None:
     command = [PYTHON, str(fresh / "course.py"), "check"]
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env=environment(), start_new_session=True
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        start_new_session=True,
+        preexec_fn=heed_interrupts,
     )
     assert process.stderr is not None
     for line in process.stderr:
