@@ -88,6 +88,15 @@ class Assignment:
         return self.id.partition("_")[0]
 
     @property
+    def warm(self) -> tuple[str, ...]:
+        """What a sandbox imports before any submission: libraries, and what owns forbidden names.
+
+        Guards stand on these in every submission's process, which would import them each time.
+        """
+        owners = {name.rpartition(".")[0] for part in self.parts for name in part.forbidden}
+        return (*self.libraries, *sorted(owners - {"", *self.libraries}))
+
+    @property
     def points(self) -> float:
         """What the whole assignment is worth."""
         return sum(part.points for part in self.parts)

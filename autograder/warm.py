@@ -28,7 +28,7 @@ class WarmGrader:
             CourseError: The sandbox rung cannot be had.
         """
         self.assignment = load(assignment_id, root)
-        self.sandbox = open_sandbox(self.assignment.libraries, rung)
+        self.sandbox = open_sandbox(self.assignment.warm, rung)
         self.work: queue.Queue[Submission | None] = queue.Queue()
         self.answers: queue.Queue[Any] = queue.Queue()
         self.thread = threading.Thread(target=self._run, args=(seed,), daemon=True)
@@ -60,7 +60,7 @@ class WarmGrader:
             return self.sandbox.open(order, limits)
         except GraderFault:
             self.sandbox.close()
-            self.sandbox = open_sandbox(self.assignment.libraries, self.sandbox.rung)
+            self.sandbox = open_sandbox(self.assignment.warm, self.sandbox.rung)
             return self.sandbox.open(order, limits)
 
     def grade(self, submission: Submission) -> Report:

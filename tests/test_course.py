@@ -57,3 +57,11 @@ def test_a_wrong_description_is_explained(tree: Path, old: str, new: str, says: 
 def test_no_course_around(tmp_path: Path) -> None:
     with pytest.raises(CourseError, match="No course found"):
         find_root(tmp_path)
+
+
+def test_what_owns_a_forbidden_name_is_imported_once_a_class() -> None:
+    """Else the guards import it in every submission's process: most of a second for sklearn."""
+    assignment = find("08", ROOT)
+    assert assignment.libraries == ("numpy",)
+    assert {"numpy", "sklearn.feature_extraction.text"} <= set(assignment.warm)
+    assert len(set(assignment.warm)) == len(assignment.warm)

@@ -21,7 +21,7 @@ def test_a_broken_hidden_test_stops_publication_and_is_graded_again(
 ) -> None:
     hidden = tree / "solutions/01_networks/test_hidden.py"
     whole = hidden.read_text()
-    marker = 'close(student.euclidean_distance(a, b), math.dist(a, b))'
+    marker = "close(student.euclidean_distance(a, b), math.dist(a, b))"
     assert marker in whole
     hidden.write_text(whole.replace(marker, "raise RuntimeError('a bug of the test')", 1))
     folder = tree / "submissions/agate"

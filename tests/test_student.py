@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.diagnosis import same
+from autograder.diagnosis import same, same_call
 from autograder.faults import Mismatch, StudentFault
 from autograder.results import Status
 from autograder.student.handle import Handle
 from autograder.student.local import LocalStudent, Sources
 from autograder.student.peer import Peer
 from autograder.student.remote import Loopback, RemoteStudent
+from autograder.student.transcript import Call
 from autograder.testing import close, ensure, equal, expose, raises
 
 Make = Callable[[str], Any]
@@ -287,3 +288,16 @@ def scorer(calls: list[str]) -> Callable[[str, str], float]:
 )
 def test_same(left: object, right: object, alike: bool) -> None:
     assert same(left, right) is alike
+
+
+@pytest.mark.parametrize(
+    ("kind", "alike"), [("RecursionError", True), ("ValueError", False), ("KeyError", False)]
+)
+def test_where_a_stack_runs_out_is_chance(kind: str, alike: bool) -> None:
+    """Python's message says in what call it did, which differs from process to process."""
+    calls = []
+    for message in ("too deep", "too deep in comparison"):
+        fault = StudentFault(Status.EXCEPTION, message, (kind, "Exception"))
+        fault.message = message
+        calls.append(Call("call", "f", (), {}, fault=fault))
+    assert same_call(*calls) is alike

@@ -113,7 +113,7 @@ def grade_animals(rung: str, names: list[str]) -> None:
     launch._IMPORT_SECONDS = plain._IMPORT_SECONDS = _IMPORT_SECONDS
     kind = rung if rung in (PROCESS, USER) else NAMESPACES
     use_bwrap = None if rung in (PROCESS, USER) else rung == "bubblewrap"
-    sandbox = open_sandbox(assignment.libraries, kind, use_bwrap=use_bwrap)
+    sandbox = open_sandbox(assignment.warm, kind, use_bwrap=use_bwrap)
 
     def body(tester: Tester) -> None:
         keeper = Keeper(tester, sandbox, rung)

@@ -45,7 +45,7 @@ def verify(assignment: Assignment, report: Report, *, sandbox: bool = True) -> V
         )
     report("files, doctests, stubs")
     findings = list(_on_paper(assignment))
-    box = open_sandbox(assignment.libraries) if sandbox else None
+    box = open_sandbox(assignment.warm) if sandbox else None
     try:
         return run_session(assignment, lambda tester: _prove(tester, box, findings, report))
     except (GraderFault, CourseError) as error:

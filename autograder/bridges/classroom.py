@@ -83,7 +83,7 @@ def grade_public(assignment: Assignment) -> Report:
     Raises:
         GraderFault: The tests cannot be loaded.
     """
-    sandbox = open_sandbox(assignment.libraries)
+    sandbox = open_sandbox(assignment.warm)
     try:
         submission = replace(read_submission(assignment.folder, assignment), student="")
 

@@ -35,7 +35,7 @@ def main(folder: str, count: int) -> None:
     spent: dict[str, float] = defaultdict(float)
     for name, (owner, method) in SPANS.items():
         setattr(owner, method, _timed(getattr(owner, method), name, spent))
-    sandbox = open_sandbox(assignment.libraries)
+    sandbox = open_sandbox(assignment.warm)
     paths = sorted(Path(folder).iterdir())[:count]
 
     def body(tester: Tester) -> dict[str, float]:

@@ -23,7 +23,7 @@ def main(number: str) -> None:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     started = time.perf_counter()
     assignment = find(number, find_root())
-    sandbox = open_sandbox(assignment.libraries)
+    sandbox = open_sandbox(assignment.warm)
 
     def body(tester: Tester) -> dict[str, float]:
         grader = Grader(tester, lambda o: sandbox.open(o, assignment.limits), sandbox.rung)

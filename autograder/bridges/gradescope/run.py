@@ -59,7 +59,7 @@ def grade(root: Path, folder: Path, settings: dict[str, Any], began: float) -> R
     assignment = fitted(
         load(settings["assignment"], root), settings["memory_mb"], settings["torch"]
     )
-    sandbox = open_sandbox(assignment.libraries)
+    sandbox = open_sandbox(assignment.warm)
     try:
         if sandbox.rung == PROCESS:
             raise GraderFault(f"there is no sandbox to be had: {sandbox.why}")
