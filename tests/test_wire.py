@@ -104,7 +104,9 @@ PLAIN = [
 ]
 
 
-@pytest.mark.parametrize("value", PLAIN, ids=lambda v: f"{type(v).__name__}-{str(v)[:20]!a}")
+@pytest.mark.parametrize(
+    "value", PLAIN, ids=[f"{i}-{type(v).__name__}" for i, v in enumerate(PLAIN)]
+)
 @pytest.mark.parametrize("inward", [True, False])
 def test_plain_values(value: Any, inward: bool) -> None:
     assert same(there_and_back(value, inward=inward), value)
