@@ -15,6 +15,7 @@ import pytest
 from typer.main import get_command
 
 from autograder.cli.app import app
+from autograder.cli.playing import read_options
 from tests.course_tree import Course, heed_interrupts, solve
 
 
@@ -170,10 +171,25 @@ def test_play_says_what_is_not_written(course: Course) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ("digit=7 ask=1=2", {"digit": "7", "ask": "1=2"}),
+        ("--digit 7 --mine", {"digit": "7", "mine": "yes"}),
+        ("--mine --device=cuda load=yes", {"mine": "yes", "device": "cuda", "load": "yes"}),
+        ("--mine load=yes", {"mine": "yes", "load": "yes"}),
+    ],
+)
+def test_options_of_a_play(words: str, options: dict[str, str]) -> None:
+    assert read_options(words.split()) == options
+
+
 @pytest.mark.slow
 def test_play_on_the_solution(course: Course, tmp_path: Path) -> None:
-    done = course("play", "01", "--solution", "--out", str(tmp_path / "out"))
+    out = str(tmp_path / "out")
+    done = course("play", "01", "--digit", "7", "--solution", "--digitt=7", "--out", out)
     assert done.returncode == 0, done.stderr
+    assert "This play does not take digitt" in done.stdout
     pictures = sorted((tmp_path / "out").glob("*.png"))
     assert pictures
     assert all(path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for path in pictures)

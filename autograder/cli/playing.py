@@ -45,7 +45,7 @@ def run_play(
         raise CourseError(f"{assignment.id} has no play.")
     if use_solution and not assignment.has_solutions:
         raise CourseError("--solution needs solutions/, which this copy of the course lacks.")
-    options = _options(words)
+    options = read_options(words)
     folder = Path(out) if out else Path(".course") / "play" / assignment.id
     folder.mkdir(parents=True, exist_ok=True)
     source = assignment.solutions if use_solution else assignment.folder
@@ -63,20 +63,54 @@ def run_play(
             f"The play stopped: {type(error).__name__}: {error}. "
             f"course check {assignment.number} says which part to look at."
         ) from None
+    unread = sorted(set(options) - options.read)
+    if unread:
+        screen.print(f"This play does not take {', '.join(unread)}: see its README.", markup=False)
     made = [p for p in sorted(folder.rglob("*")) if p.is_file()]
     made = [p for p in made if before.get(p) != p.stat().st_mtime_ns]
     for each in made:
         screen.print(f"[bold]Made[/] {each}")
 
 
-def _options(words: list[str]) -> dict[str, str]:
-    options = {}
+class Options(dict[str, str]):
+    """What was asked for, with a memory of which of it the play has read."""
+
+    def __init__(self, found: dict[str, str]) -> None:
+        super().__init__(found)
+        self.read: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the option's text, or the default."""
+        self.read.add(key)
+        return super().get(key, default)
+
+    def __getitem__(self, key: str) -> str:
+        self.read.add(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        self.read.add(str(key))
+        return super().__contains__(key)
+
+
+def read_options(words: list[str]) -> Options:
+    """Read ``key=value``, ``--key=value``, ``--key value``, and ``--key`` for yes.
+
+    Raises:
+        CourseError: A word is none of these.
+    """
+    options: dict[str, str] = {}
+    waiting = ""  # a key whose value may be the next word
     for word in words:
-        key, equals, value = word.partition("=")
-        if not equals:
-            raise CourseError(f"{word!r} is no option of a play; write key=value.")
-        options[key] = value
-    return options
+        key, equals, value = word.removeprefix("--").partition("=")
+        if waiting and not word.startswith("--") and not equals:
+            options[waiting] = word
+        elif key and (equals or word.startswith("--")):
+            options[key] = value if equals else "yes"
+        else:
+            raise CourseError(f"{word!r} is no option of a play; write key=value or --key.")
+        waiting = key if word.startswith("--") and not equals else ""
+    return Options(options)
 
 
 def _load(path: Path) -> ModuleType:

@@ -17,7 +17,9 @@ PANEL = "For students"
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     for command in (check, hint, solution, status, play, ask, lab):
-        app.command(rich_help_panel=PANEL)(command)
+        # A play has options of its own: what is unknown here is left to it.
+        settings = {"ignore_unknown_options": True} if command is play else None
+        app.command(rich_help_panel=PANEL, context_settings=settings)(command)
 
 
 def check(
@@ -97,14 +99,17 @@ def status() -> None:
 def play(
     name: Name,
     options: Annotated[
-        list[str] | None, typer.Argument(help="What this play takes, as key=value.")
+        list[str] | None, typer.Argument(help="What this play takes, as key=value or --key value.")
     ] = None,
     use_solution: Annotated[
         bool, typer.Option("--solution", help="Run it on the reference instead of your own code.")
     ] = False,
     out: Annotated[str, typer.Option(help="Folder for pictures and pages.")] = "",
 ) -> None:
-    """Run something for pleasure on your own code: a picture, a text, a search."""
+    """Run something for pleasure on your own code: a picture, a text, a search.
+
+    Example: course play 05 --steps 500 --mine
+    """
     from autograder.cli.playing import run_play
 
     run_play(assignment(name), options or [], use_solution, out, console())
